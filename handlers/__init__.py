@@ -1,0 +1,1 @@
+"""One module per trigger; each reads as the sentence of its trigger."""

@@ -1,0 +1,1 @@
+"""taglock makes container releases in Azure Container Registry immutable by themselves."""

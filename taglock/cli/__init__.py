@@ -1,0 +1,1 @@
+"""`python -m taglock`: the same domain and adapters from a terminal."""

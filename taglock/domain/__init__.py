@@ -1,0 +1,1 @@
+"""Pure rules, plans and values: no clock, environment, logging or network."""

@@ -1,0 +1,171 @@
+"""The one error tree: what was wrong, the value by repr, what was expected.
+
+`transient` says whether the same call may succeed later. It is decided by the tables in this module, never by
+the text of a message.
+"""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Self
+
+
+class TaglockError(Exception):
+    """The root of every error that taglock raises on purpose."""
+
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong at one place of an input, for example `$.rule[2].tags.semver`."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class InvalidInput(TaglockError):
+    """An input that can never be accepted as it is; carries every problem found, each with its path."""
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+    @classmethod
+    def at(cls, path: str, value: object, expected: str) -> Self:
+        """Build the error for one value: `path: VALUE, expected EXPECTED`; long values are shortened."""
+        return cls(Problem(path, f"{shortened(value)}, expected {expected}"))
+
+
+class InvalidReference(InvalidInput):
+    """A registry, repository, tag, digest or image reference outside the grammar."""
+
+
+class InvalidEvent(InvalidInput):
+    """An event that cannot be understood; the path starts with `$`."""
+
+
+class InvalidRequest(InvalidInput):
+    """An HTTP request or command that cannot be understood."""
+
+
+class InvalidConfiguration(InvalidInput):
+    """Settings or a rule file that cannot be used."""
+
+
+# Statuses after which the same request may succeed later. 401 is here because a role assignment takes minutes to
+# spread and a token may have been revoked; 404 because a replica or an import may lag (callers bound it by age);
+# 405 because a lock or quarantine may end. Anything else below 500 is final.
+TRANSIENT_STATUSES = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+
+class RegistryError(TaglockError):
+    """The registry did not do what was asked.
+
+    `status` is the HTTP status, None when there was no answer. `code` is the registry's error code or ''.
+    `retry_after` is in seconds, None when the registry did not say.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        operation: str,
+        target: str,
+        status: int | None = None,
+        code: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        self.reason = reason
+        self.operation = operation
+        self.target = target
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        self.transient = status is None or status >= 500 or status in TRANSIENT_STATUSES
+        super().__init__(f"{operation} {target}: {self._answer()}{reason}")
+
+    def _answer(self) -> str:
+        if self.status is None:
+            return "no answer: "
+        return f"{self.status} {self.code}: " if self.code else f"{self.status}: "
+
+
+class NotFound(RegistryError):
+    """The tag, manifest or repository is not there (404)."""
+
+
+class Disallowed(RegistryError):
+    """The registry refuses the operation on this object (405)."""
+
+
+class Unauthorized(RegistryError):
+    """The identity may not do this, or its token is not accepted (401, 403)."""
+
+
+class Throttled(RegistryError):
+    """Too many requests for this identity or registry (429)."""
+
+
+class Unavailable(RegistryError):
+    """No usable answer: time-out, broken connection or 5xx."""
+
+
+class UntrustedAnswer(RegistryError):
+    """An answer that must not be believed or followed: foreign host, wrong repository or digest, oversized body."""
+
+    def __init__(self, reason: str, *, operation: str, target: str, status: int | None = None) -> None:
+        super().__init__(reason, operation=operation, target=target, status=status, code="UNTRUSTED_ANSWER")
+        self.transient = True  # bounded by the due work's last attempt; an operator is told then
+
+
+class LedgerError(TaglockError):
+    """The ledger cannot be read or written now."""
+
+    transient = True
+
+
+class LedgerConflict(LedgerError):
+    """A row changed between reading and writing it."""
+
+
+class LimitExceeded(TaglockError):
+    """A configured limit was reached; nothing beyond it was done."""
+
+
+class HandOverFailed(TaglockError):
+    """Unfinished work could be neither finished nor stored; the event must be delivered again."""
+
+    transient = True
+
+
+ERROR_BY_STATUS: dict[int, type[RegistryError]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    405: Disallowed,
+    429: Throttled,
+}
+
+
+def registry_error_type(status: int) -> type[RegistryError]:
+    """Return the error class for an HTTP status; 5xx and 408 are Unavailable, other 4xx plain RegistryError."""
+    if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
+        return Unavailable
+    return ERROR_BY_STATUS.get(status, RegistryError)
+
+
+def shortened(value: object, limit: int = 120) -> str:
+    """Return repr(value), cut to `limit` characters so that a hostile value cannot flood a log line."""
+    text = repr(value if not isinstance(value, str) else value[: limit + 1])
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
