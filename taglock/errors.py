@@ -139,6 +139,12 @@ class LedgerConflict(LedgerError):
     """A row changed between reading and writing it."""
 
 
+class PublishFailed(TaglockError):
+    """The outbound topic did not accept events; they stay in the outbox."""
+
+    transient = True
+
+
 class LimitExceeded(TaglockError):
     """A configured limit was reached; nothing beyond it was done."""
 
