@@ -1,78 +1,13 @@
 """What the app needs from outside, as narrow protocols; adapters implement them, handlers see only these."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from taglock.domain.attributes import Off
-from taglock.domain.reference import Digest, LoginServer, Repository, Tag, Target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagState:
-    """A tag as the registry answered it: where it points and which attributes are off."""
-
-    target: Target
-    digest: Digest
-    off: Off
-    updated_at: datetime
-    """When the tag last moved; attribute updates do not change it (recorded by the Azure SDK for .NET)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
-    """One child of an index as the registry or the manifest itself names it."""
-
-    digest: Digest
-    media_type: str | None = None
-    """None when the source does not tell (the attribute API names only digest, architecture and os)."""
-    has_platform: bool = False
-    """A child with an operating system is an image, never an index."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestState:
-    """A manifest as the registry answered it."""
-
-    target: Target
-    digest: Digest
-    media_type: str
-    off: Off
-    created_at: datetime
-    artifact_type: str | None = None
-    """The media type of its configuration (`configMediaType`), '' when the registry names none."""
-    references: tuple[Reference, ...] | None = None
-    """Children; None when the answer had no `references` at all, which never means childless."""
-    tags: tuple[Tag, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryState:
-    """A repository's own attributes."""
-
-    target: Target
-    off: Off
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestContent:
-    """The parts of a manifest's content that locking needs; the content was verified against its digest."""
-
-    digest: Digest
-    media_type: str
-    artifact_type: str
-    references: tuple[Reference, ...]
-    subject: Digest | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeUpdate:
-    """One partial update of changeable attributes; an automatic trigger only ever fills `off`."""
-
-    target: Target
-    off: Off = frozenset()
-    on: Off = frozenset()
+from taglock.domain.outbound import OutboundEvent
+from taglock.domain.reference import Digest, LoginServer, Repository, Tag
+from taglock.domain.row import Change, Row, RowKey
+from taglock.domain.state import AttributeUpdate, ManifestContent, ManifestState, RepositoryState, TagState
 
 
 class Registry(Protocol):
@@ -99,65 +34,15 @@ class Registry(Protocol):
     async def content(self, repository: Repository, digest: Digest) -> ManifestContent:
         """Read a manifest's content; needs the permission to pull."""
 
+    async def referrers(self, repository: Repository, digest: Digest) -> Sequence[Digest]:
+        """List the manifests whose subject is this one (all pages); needs the permission to pull."""
+
 
 class Registries(Protocol):
     """The registries of the allow-list, each opened once per process."""
 
     def __call__(self, login_server: LoginServer) -> Registry:
         """Return the registry; the login server must be one of the allow-list."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowKey:
-    """Where a row lives: rows of one partition are stored together and ordered by key."""
-
-    partition: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A stored row; `version` is opaque and changes with every write."""
-
-    key: RowKey
-    version: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """Store a row unless one is there already."""
-
-    key: RowKey
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """Store a row whatever was there."""
-
-    key: RowKey
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Replace:
-    """Store a row only over the version that was read; LedgerConflict otherwise."""
-
-    key: RowKey
-    body: bytes
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove a row if it is there; with a version, only that version (LedgerConflict otherwise)."""
-
-    key: RowKey
-    version: str | None = None
-
-
-Change = Insert | Upsert | Replace | Delete
 
 
 class RowStore(Protocol):
@@ -177,18 +62,6 @@ class RowStore(Protocol):
         After a crash a later partition may be missing, so callers order their changes such that repeating the work
         completes them.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundEvent:
-    """A CloudEvents 1.0 event to publish; `id` is derived, so publishing twice is recognisable."""
-
-    id: str
-    type: str
-    source: str
-    subject: str
-    time: datetime
-    body: Mapping[str, object]
 
 
 class Publisher(Protocol):
