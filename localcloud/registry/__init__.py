@@ -1,0 +1,1 @@
+"""An emulator of Azure Container Registry, written from the protocol and from recorded traffic."""
