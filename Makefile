@@ -1,0 +1,77 @@
+# Every target makes what it needs first, so each works as the first command on a fresh machine with git and Python 3.13.
+# Relative paths only: the project may lie in a folder with spaces in its name.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+BIN := .venv/bin/python
+INSTALLED := .venv/installed
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 13))
+STARTED := $(shell date +%s)
+PIP_TOOLS := pip-tools==7.6.2
+TESTS ?= tests
+
+# Azurite (Microsoft's storage emulator) comes from npm; where npm is missing its tests are skipped and say so.
+ifneq ($(and $(wildcard package.json),$(shell command -v npm 2>/dev/null)),)
+AZURITE := node_modules/installed
+endif
+
+.PHONY: help demo test quick check run bench pins clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## Lock real images in a local registry and prove it (about a minute)
+	@DEMO_STARTED=$(STARTED) $(BIN) -m demo
+
+test: $(INSTALLED) $(AZURITE) ## Run every test
+	@$(BIN) -m pytest $(TESTS)
+
+quick: $(INSTALLED) ## Run the tests that take at most a few seconds each
+	@$(BIN) -m pytest -m "not slow" $(TESTS)
+
+check: $(INSTALLED) ## Lint, check the format, check the types, check the documents
+	@$(BIN) -m ruff check .
+	@$(BIN) -m ruff format --check .
+	@$(BIN) -m mypy
+	@$(BIN) -m pytest --quiet tests/architecture
+
+run: $(INSTALLED) ## Start the local registry with the app and stay up (Ctrl-C ends it)
+	@$(BIN) -m localcloud up
+
+bench: $(INSTALLED) ## Measure, and write bench/results.json
+	@$(BIN) -m bench
+
+pins: $(INSTALLED) ## Compile requirements*.in into requirements*.txt with hashes
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(BIN) -m venv "$$tools"; "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check "$(PIP_TOOLS)"; \
+	for name in requirements requirements-dev; do \
+		"$$tools/bin/python" -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+			--output-file "$$name.txt" "$$name.in"; \
+	done
+
+clean: ## Remove what the targets above made
+	rm -rf .venv node_modules .demo .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json
+
+$(INSTALLED): requirements-dev.txt
+	@set -e; found=; \
+	for each in $(PYTHON) python3.13 python3 python; do \
+		if "$$each" -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$each; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "Python 3.13 or newer is needed; found: $$(python3 --version 2>&1 || echo none)." >&2; \
+		echo "Install it (https://www.python.org/downloads/) or name it: make PYTHON=/path/to/python3.13" >&2; \
+		exit 1; \
+	fi; \
+	$(BIN) -c '$(NEW_ENOUGH)' 2>/dev/null || "$$found" -m venv --clear .venv; \
+	echo "installing requirements-dev.txt into .venv ..."; \
+	$(BIN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+node_modules/installed: package.json
+	@if npm install --silent --no-package-lock --no-audit --no-fund; then touch $@; \
+	elif [ -n "$$CI" ]; then exit 1; \
+	else echo "azurite could not be installed: its tests will be skipped" >&2; fi
