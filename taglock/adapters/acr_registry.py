@@ -1,0 +1,169 @@
+"""One Azure Container Registry: read and update changeable attributes, read manifests, list referrers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from taglock.adapters.acr_answer import next_path, untrusted
+from taglock.adapters.acr_call import AcrOptions, Action, Answer, Call, Category, Need, Priority
+from taglock.adapters.acr_content import ACCEPTED_MANIFESTS, OCI_INDEX, manifest_content, referrer_digests
+from taglock.adapters.acr_pipeline import Channel
+from taglock.adapters.acr_wire import manifest_state, repository_state, tag_state, update_body
+from taglock.domain.reference import (
+    Digest,
+    LoginServer,
+    Repository,
+    Tag,
+    Target,
+    TargetKind,
+    manifest_target,
+    repository_target,
+    tag_target,
+)
+from taglock.errors import InvalidReference, NotFound
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from taglock.domain.state import AttributeUpdate, ManifestContent, ManifestState, RepositoryState, TagState
+
+__all__ = ["AcrOptions", "AcrRegistry", "open_registry"]
+
+MAXIMUM_REFERRER_PAGES = 100
+
+
+def open_registry(login_server: LoginServer, *, credential: AsyncTokenCredential, options: AcrOptions) -> AcrRegistry:
+    """Return the registry without any network; the caller closes it, and owns the credential."""
+    return AcrRegistry(login_server, channel=Channel(login_server, credential=credential, options=options))
+
+
+class AcrRegistry:
+    """Implements ports.Registry over the attribute API (`/acr/v1`) and the OCI API (`/v2`)."""
+
+    def __init__(self, login_server: LoginServer, *, channel: Channel, priority: Priority = Priority.EVENT) -> None:
+        self.login_server = login_server
+        self._channel = channel
+        self._priority = priority
+
+    def background(self) -> AcrRegistry:
+        """Return a view for audits: the same connections and tokens, but its calls wait for those of events."""
+        return AcrRegistry(self.login_server, channel=self._channel, priority=Priority.BACKGROUND)
+
+    async def aclose(self) -> None:
+        """Close every connection, those of the views included."""
+        await self._channel.aclose()
+
+    async def tag(self, repository: Repository, tag: Tag) -> TagState:
+        """Read a tag's attributes."""
+        target = tag_target(self.login_server, repository, tag)
+        call = self._read("read tag", target)
+        return tag_state(call, await self._channel.send(call), target)
+
+    async def manifest(self, repository: Repository, digest: Digest) -> ManifestState:
+        """Read a manifest's attributes."""
+        target = manifest_target(self.login_server, repository, digest)
+        call = self._read("read manifest", target)
+        return manifest_state(call, await self._channel.send(call), target)
+
+    async def repository(self, repository: Repository) -> RepositoryState:
+        """Read a repository's own attributes."""
+        target = repository_target(self.login_server, repository)
+        call = self._read("read repository", target)
+        return repository_state(call, await self._channel.send(call), target)
+
+    async def update_tag(self, update: AttributeUpdate) -> TagState:
+        """Update a tag's attributes; the answer is returned as it is, also when it is not what was asked."""
+        call = self._update("update tag", update, TargetKind.TAG)
+        return tag_state(call, await self._channel.send(call), update.target)
+
+    async def update_manifest(self, update: AttributeUpdate) -> ManifestState:
+        """Update a manifest's attributes; the answer is returned as it is, also when it is not what was asked."""
+        call = self._update("update manifest", update, TargetKind.MANIFEST)
+        return manifest_state(call, await self._channel.send(call), update.target)
+
+    async def update_repository(self, update: AttributeUpdate) -> RepositoryState:
+        """Update a repository's own attributes; the answer is returned as it is."""
+        call = self._update("update repository", update, TargetKind.REPOSITORY)
+        return repository_state(call, await self._channel.send(call), update.target)
+
+    async def content(self, repository: Repository, digest: Digest) -> ManifestContent:
+        """Read a manifest's content, verified against its digest; needs the permission to pull."""
+        call = self._pull("read content", repository, digest, endpoint="manifests")
+        return manifest_content(call, await self._channel.send(call), digest)
+
+    async def referrers(self, repository: Repository, digest: Digest) -> list[Digest]:
+        """List the manifests whose subject is this one, without repeats; none for a registry that knows no referrers.
+
+        More than 100 pages, or a page that comes twice, raise UntrustedAnswer.
+        """
+        call = self._pull("list referrers", repository, digest, endpoint="referrers")
+        found: dict[Digest, None] = {}
+        seen: set[str] = set()
+        while (page := await self._referrers_page(call)) is not None:
+            found |= dict.fromkeys(referrer_digests(call, page))
+            following = next_path(call, page)
+            if following is None:
+                break
+            seen.add(call.path)
+            if following in seen or len(seen) >= MAXIMUM_REFERRER_PAGES:
+                raise untrusted(call, f"endless paging after {len(seen)} pages, expected a last page")
+            call = self._pull("list referrers", repository, digest, endpoint="referrers", path=following)
+        return list(found)
+
+    async def _referrers_page(self, call: Call) -> Answer | None:
+        try:
+            return await self._channel.send(call)
+        except NotFound:
+            return None
+
+    def _read(self, operation: str, target: Target) -> Call:
+        return Call(
+            method="GET",
+            path=attributes_path(target),
+            operation=operation,
+            target=str(target),
+            category=Category.READ,
+            need=Need(repository=target.repository, action=Action.METADATA_READ),
+            priority=self._priority,
+        )
+
+    def _update(self, operation: str, update: AttributeUpdate, kind: TargetKind) -> Call:
+        target = update.target
+        if target.registry != self.login_server or target.kind is not kind:
+            raise InvalidReference.at("update.target", str(target), f"a {kind} of {self.login_server}")
+        return Call(
+            method="PATCH",
+            path=attributes_path(target),
+            operation=operation,
+            target=str(target),
+            category=Category.WRITE,
+            need=Need(repository=target.repository, action=Action.METADATA_WRITE),
+            priority=self._priority,
+            body=update_body(update),
+        )
+
+    def _pull(
+        self, operation: str, repository: Repository, digest: Digest, *, endpoint: str, path: str | None = None
+    ) -> Call:
+        referrers = endpoint == "referrers"
+        return Call(
+            method="GET",
+            path=path or f"/v2/{quote(repository, safe='')}/{endpoint}/{quote(digest, safe='')}",
+            operation=operation,
+            target=str(manifest_target(self.login_server, repository, digest)),
+            category=Category.REFERRERS if referrers else Category.READ,
+            need=Need(repository=repository, action=Action.PULL),
+            priority=self._priority,
+            accept=OCI_INDEX if referrers else ACCEPTED_MANIFESTS,
+        )
+
+
+def attributes_path(target: Target) -> str:
+    """Return the path of a target's attributes, every part escaped as the Azure SDKs do (`library%2Fhello-world`)."""
+    name = f"/acr/v1/{quote(target.repository, safe='')}"
+    if target.kind is TargetKind.TAG:
+        return f"{name}/_tags/{quote(target.name, safe='')}"
+    if target.kind is TargetKind.MANIFEST:
+        return f"{name}/_manifests/{quote(target.name, safe='')}"
+    return name
