@@ -53,6 +53,17 @@ PURE_STANDARD_LIBRARY = (
     "uuid.NAMESPACE_URL",
     "uuid.NAMESPACE_OID",
 )
+READERS = (
+    "taglock.settings",
+    "taglock.rule_builder",
+    "taglock.rule_examples",
+    "taglock.rule_file",
+    "taglock.rule_schema",
+    "taglock.rule_tables",
+    "taglock.table_reader",
+)
+"""The border to files and environment: they turn text into domain values."""
+
 IMPURE_CALLS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 IMPURE_NAMES = {"open", "print", "input", "eval", "exec", "__import__"}
 
@@ -81,10 +92,7 @@ TABLE = (
     Row(("taglock.ports",), own=("taglock.domain",), outside=PURE_STANDARD_LIBRARY),
     Row(("taglock.enforcement",), own=("taglock.enforcement", "taglock.domain", "taglock.ports", "taglock.errors")),
     Row(("taglock.telemetry",), own=("taglock.domain", "taglock.errors", "taglock.telemetry")),
-    Row(
-        ("taglock.settings", "taglock.rule_file", "taglock.rule_schema"),
-        own=("taglock.domain", "taglock.errors", "taglock.settings", "taglock.rule_file", "taglock.rule_schema"),
-    ),
+    Row(READERS, own=("taglock.domain", "taglock.errors", *READERS)),
     Row(
         ("taglock.adapters",),
         own=("taglock.adapters", "taglock.domain", "taglock.ports", "taglock.errors"),
