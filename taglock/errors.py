@@ -21,6 +21,8 @@ class Problem:
 
     path: str
     message: str
+    expected: str = ""
+    """What would have been right; free of the value, so that it may be stored."""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -36,7 +38,7 @@ class InvalidInput(TaglockError):
     @classmethod
     def at(cls, path: str, value: object, expected: str) -> Self:
         """Build the error for one value: `path: VALUE, expected EXPECTED`; long values are shortened."""
-        return cls(Problem(path, f"{shortened(value)}, expected {expected}"))
+        return cls(Problem(path, f"{shortened(value)}, expected {expected}", expected))
 
 
 class InvalidReference(InvalidInput):

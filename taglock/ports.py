@@ -7,6 +7,7 @@ from typing import Protocol
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import Change, Row, RowKey
+from taglock.domain.rule import RuleSet
 from taglock.domain.state import AttributeUpdate, ManifestContent, ManifestState, RepositoryState, TagState
 
 
@@ -43,6 +44,13 @@ class Registries(Protocol):
 
     def __call__(self, login_server: LoginServer) -> Registry:
         """Return the registry; the login server must be one of the allow-list."""
+
+
+class RuleSource(Protocol):
+    """Where the rules come from."""
+
+    def __call__(self) -> RuleSet:
+        """Return the rules as they are now; raise InvalidConfiguration when they cannot be used."""
 
 
 class RowStore(Protocol):

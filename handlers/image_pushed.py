@@ -1,0 +1,45 @@
+"""An image was pushed: parse the event, then lock the image if it is a release."""
+
+import asyncio
+
+from taglock.domain.event import ImagePushed, NotForUs, UnknownRegistry, parse_event
+from taglock.domain.handled import Handled
+from taglock.enforcement.context import Enforcement
+from taglock.enforcement.locking import Budget
+from taglock.enforcement.push import Work, lock_push
+from taglock.enforcement.rejecting import note_unknown_registry, reject_event
+from taglock.errors import InvalidEvent
+from taglock.telemetry import invocation
+
+TRIGGER = "image_pushed"
+
+
+async def image_pushed(app: Enforcement, text: str) -> Handled:
+    """Handle one Event Grid event; whatever comes back is a success to Event Grid, only HandOverFailed is not."""
+    with invocation(TRIGGER) as line:
+        return line.tells(await _handle(app, text))
+
+
+async def _handle(app: Enforcement, text: str) -> Handled:
+    budget = _budget(app)
+    try:
+        event = parse_event(text, registries=app.known_registries, now=app.clock.now())
+    except InvalidEvent as error:
+        return await reject_event(app, TRIGGER, text, error)
+    match event:
+        case ImagePushed():
+            return await lock_push(app, event, Work(trigger=TRIGGER, budget=budget))
+        case UnknownRegistry():
+            return await note_unknown_registry(app, TRIGGER, event)
+        case NotForUs():
+            reason = f"{event.event_type}: {event.reason}"
+            return Handled(trigger=TRIGGER, outcome="ignored", event_id=event.event_id, decision=reason)
+
+
+def _budget(app: Enforcement) -> Budget:
+    return Budget(
+        deadline=asyncio.get_running_loop().time() + app.limits.event_seconds,
+        manifests=app.limits.event_manifests,
+        parallel=app.limits.parallel_requests,
+        closure=app.limits.closure,
+    )

@@ -1,0 +1,69 @@
+"""What follows from an attempt: which rows to write, in which order, and which events to publish."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from taglock.domain.ledger import Finding
+from taglock.domain.outbound import OutboundEvent
+from taglock.domain.outcome import Relation, Verdict, judge
+from taglock.domain.record import (
+    Attempt,
+    closed,
+    due_ended,
+    due_rows,
+    finding_event,
+    finding_rows,
+    findings,
+    journal_row,
+    locked_event,
+    next_due,
+    outbox_rows,
+    proofs,
+    release_row,
+)
+from taglock.domain.row import Change
+from taglock.domain.rule import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """The changes to the ledger in their order, the events that go out with them, and the outcome in one word."""
+
+    outcome: str
+    changes: Sequence[Change]
+    events: Sequence[OutboundEvent] = ()
+
+
+def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
+    """Return what follows from an attempt; nothing is published in report mode or without a topic.
+
+    The release row comes last: after a crash before it, the event is handled again from the start and every earlier
+    row is written again under the same key.
+    """
+    if attempt.relation is Relation.SUPERSEDED:
+        changes = [journal_row(attempt, Relation.SUPERSEDED), *due_ended(attempt.push, attempt.known.due)]
+        return Conclusion(outcome=Relation.SUPERSEDED, changes=changes)
+    verdict = judge(attempt.locking, pushed_at=attempt.push.occurred_at, now=attempt.now)
+    due = next_due(attempt) if verdict is Verdict.UNFINISHED else None
+    if verdict is Verdict.UNFINISHED and due is None:
+        verdict = Verdict.FAILED
+    found = findings(attempt, failed=verdict is Verdict.FAILED)
+    events = _events(attempt, verdict, found) if publishing and attempt.mode is Mode.ENFORCE else []
+    changes = [journal_row(attempt, verdict), *finding_rows(found), *outbox_rows(events), *proofs(attempt)]
+    if verdict is Verdict.LOCKED:
+        changes += finding_rows(closed(attempt.known, now=attempt.now))
+    changes += due_rows(due) if due is not None else due_ended(attempt.push, attempt.known.due)
+    if verdict is Verdict.LOCKED:
+        changes += release_row(attempt)
+    return Conclusion(outcome=verdict, changes=changes, events=events)
+
+
+def _events(attempt: Attempt, verdict: Verdict, found: Sequence[Finding]) -> list[OutboundEvent]:
+    locked = [locked_event(attempt)] if verdict is Verdict.LOCKED else []
+    return [*locked, *_new_events(attempt, found)]
+
+
+def _new_events(attempt: Attempt, found: Sequence[Finding]) -> list[OutboundEvent]:
+    known = {(finding.kind, finding.subject) for finding in attempt.known.open_findings}
+    fresh = [finding for finding in found if (finding.kind, finding.subject) not in known]
+    return [event for finding in fresh if (event := finding_event(finding, attempt.push)) is not None]

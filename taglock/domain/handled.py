@@ -1,0 +1,24 @@
+"""What one invocation did: the fields of its log line."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What became of one event or one piece of due work."""
+
+    trigger: str
+    outcome: str
+    """locked, already, unfinished, failed, superseded, ignored or rejected."""
+    event_id: str = ""
+    image: str = ""
+    decision: str = ""
+    """`protect`, or why it is left alone."""
+    rule: str = ""
+    mode: str = ""
+    applied: int = 0
+    """Manifests whose update was answered with the proof."""
+    already: int = 0
+    """Manifests that were proved before."""
+    failed: int = 0
+    problems: tuple[str, ...] = ()

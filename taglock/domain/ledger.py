@@ -1,0 +1,221 @@
+"""What the ledger remembers: row types, their keys and their stored form (versioned JSON)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from taglock.domain.attributes import Off
+from taglock.domain.event import ImagePushed
+from taglock.domain.outbound import OutboundEvent
+from taglock.domain.reference import Digest, LoginServer, Repository, Tag
+from taglock.domain.row import RowKey
+from taglock.domain.rule import Mode
+from taglock.errors import LedgerError
+
+FORMAT = 1
+_NAMESPACE = UUID("6d1f3f0e-6b0a-5b0e-9a7e-2f6f4f0c7a11")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A tag that a rule protects, with the digest it had when it was locked."""
+
+    registry: LoginServer
+    repository: Repository
+    tag: Tag
+    digest: Digest
+    rule: str
+    mode: Mode
+    tag_off: Off
+    manifest_off: Off
+    manifests: int
+    """How many manifests its closure had."""
+    event_id: str
+    pushed_at: datetime
+    locked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenManifest:
+    """A manifest that the registry showed with these attributes off; in report mode: would have."""
+
+    digest: Digest
+    media_type: str
+    off: Off
+    rule: str
+    mode: Mode
+    proven_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvenRepository:
+    """A repository whose own attributes the registry showed off; in report mode: would have."""
+
+    off: Off
+    rule: str
+    mode: Mode
+    proven_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueWork:
+    """A push that could not be finished yet and when to go on with it."""
+
+    push: ImagePushed
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    """Attempts in a row without progress."""
+    reason: str
+
+
+class FindingKind(StrEnum):
+    """What is not as it should be."""
+
+    CLOSURE_UNKNOWN = "CLOSURE_UNKNOWN"
+    LOCK_FAILED = "LOCK_FAILED"
+    TAG_MOVED = "TAG_MOVED"
+    UNKNOWN_REGISTRY = "UNKNOWN_REGISTRY"
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that an operator must hear about; one row per kind and subject, closed when it no longer holds."""
+
+    kind: FindingKind
+    severity: Severity
+    registry: str
+    subject: str
+    """The target or image that it is about, as text."""
+    expected: str
+    observed: str
+    first_seen: datetime
+    last_seen: datetime
+    rule: str = ""
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One decision and its outcome: named fields only, never a raw event."""
+
+    at: datetime
+    trigger: str
+    event_id: str
+    image: str
+    decision: str
+    outcome: str
+    rule: str = ""
+    mode: str = ""
+    applied: int = 0
+    already: int = 0
+    failed: int = 0
+    problems: tuple[str, ...] = ()
+
+
+Stored = Release | ProvenManifest | ProvenRepository | DueWork | Finding | OutboundEvent | JournalEntry
+
+
+class _Versioned[T](msgspec.Struct):
+    format: int
+    row: T
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    Release: msgspec.json.Decoder(_Versioned[Release]),
+    ProvenManifest: msgspec.json.Decoder(_Versioned[ProvenManifest]),
+    ProvenRepository: msgspec.json.Decoder(_Versioned[ProvenRepository]),
+    DueWork: msgspec.json.Decoder(_Versioned[DueWork]),
+    Finding: msgspec.json.Decoder(_Versioned[Finding]),
+    OutboundEvent: msgspec.json.Decoder(_Versioned[OutboundEvent]),
+    JournalEntry: msgspec.json.Decoder(_Versioned[JournalEntry]),
+}
+_version = msgspec.json.Decoder(_Version)
+
+
+def stored(row: Stored) -> bytes:
+    """Return a row in its stored form."""
+    return _encoder.encode(_Versioned(FORMAT, row))
+
+
+def restored[T: Stored](kind: type[T], body: bytes) -> T:
+    """Return a row from its stored form; raise LedgerError when it is damaged or of a newer version."""
+    try:
+        version = _version.decode(body).format
+        if version > FORMAT:
+            raise LedgerError(f"a {kind.__name__} row has format {version}, expected at most {FORMAT}: newer version?")
+        row = _decoders[kind].decode(body).row
+    except msgspec.MsgspecError as error:
+        raise LedgerError(f"a {kind.__name__} row cannot be read: {error}") from None
+    assert isinstance(row, kind)  # the decoder was built for this type
+    return row
+
+
+def image_partition(registry: LoginServer, repository: Repository) -> str:
+    """Return the partition of a repository's releases and proven manifests."""
+    return f"image/{registry}/{repository}"
+
+
+def release_key(registry: LoginServer, repository: Repository, tag: Tag) -> RowKey:
+    """Return where a release is kept."""
+    return RowKey(image_partition(registry, repository), f"release/{tag}")
+
+
+def manifest_key(registry: LoginServer, repository: Repository, digest: Digest) -> RowKey:
+    """Return where the proof of a manifest is kept."""
+    return RowKey(image_partition(registry, repository), f"manifest/{digest}")
+
+
+def repository_key(registry: LoginServer, repository: Repository) -> RowKey:
+    """Return where the proof of a repository's own attributes is kept."""
+    return RowKey(image_partition(registry, repository), "repository")
+
+
+def due_partition(registry: LoginServer) -> str:
+    """Return the partition of a registry's due work; apart per registry, so that one never delays another."""
+    return f"due/{registry}"
+
+
+def due_key(push: ImagePushed) -> RowKey:
+    """Return where the due work of a push is kept: one row however often its event is delivered."""
+    return RowKey(due_partition(push.registry), f"{push.repository}:{push.tag or ''}@{push.digest or ''}")
+
+
+def finding_key(kind: FindingKind, registry: str, subject: str) -> RowKey:
+    """Return where a finding is kept: one row per kind and subject."""
+    return RowKey(f"finding/{registry}", f"{kind}/{subject}")
+
+
+OUTBOX = "outbox"
+
+
+def outbox_key(entry: OutboundEvent) -> RowKey:
+    """Return where an outbound event waits, oldest first."""
+    return RowKey(OUTBOX, f"{entry.time:%Y-%m-%dT%H:%M:%S.%f}/{entry.id}")
+
+
+def journal_key(entry: JournalEntry, *, registry: str) -> RowKey:
+    """Return where a journal entry is kept: a partition per registry and day, in time order."""
+    unique = derived_id(entry.event_id, entry.image, f"{entry.at.isoformat()}")
+    return RowKey(f"journal/{registry}/{entry.at:%Y-%m-%d}", f"{entry.at:%H:%M:%S.%f}/{unique}")
+
+
+def derived_id(*parts: str) -> str:
+    """Return an id that is the same for the same parts, so that a repeated event is recognisable."""
+    return str(uuid5(_NAMESPACE, "\n".join(parts)))

@@ -1,0 +1,1 @@
+"""Doing what was planned: the only package between the pure domain and the ports."""

@@ -1,0 +1,41 @@
+"""What every trigger works with: the ports and the few limits, bundled once by the composition root."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from taglock.domain.reference import LoginServer
+from taglock.domain.rule import Mode
+from taglock.ports import Clock, Publisher, Registries, RowStore, RuleSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one invocation may do."""
+
+    event_seconds: float = 20.0
+    """Event Grid waits 30 s for an answer; locking ends here, which leaves time to record and to hand over."""
+    event_manifests: int = 64
+    due_seconds: float = 25.0
+    """One timer tick; the next follows within half a minute and goes on."""
+    due_parallel: int = 8
+    """Pieces of due work under way at once, for each registry."""
+    parallel_requests: int = 32
+    """Requests under way at once for one image."""
+    closure: int = 10_000
+    """Manifests of one closure; more is a finding (TAGLOCK_MAX_CLOSURE)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enforcement:
+    """The ports and limits that locking needs."""
+
+    known_registries: Mapping[str, LoginServer]
+    """The allow-list: resource name in lower case -> login server."""
+    registries: Registries
+    rules: RuleSource
+    rows: RowStore
+    publisher: Publisher | None
+    """None when no outbound topic is configured."""
+    clock: Clock
+    mode: Mode
+    limits: Limits = Limits()

@@ -1,0 +1,86 @@
+"""Go on with unfinished work: every registry for itself, so that one that fails never delays another."""
+
+import asyncio
+from collections.abc import Sequence
+
+from taglock.domain.handled import Handled
+from taglock.domain.ledger import DueWork, due_partition, restored
+from taglock.domain.reference import LoginServer
+from taglock.domain.row import Row
+from taglock.enforcement.context import Enforcement
+from taglock.enforcement.locking import Budget
+from taglock.enforcement.push import Work, lock_push
+from taglock.errors import LedgerError
+
+PAGE = 1000
+TRIGGER = "due_work"
+
+
+async def resume_due_work(app: Enforcement) -> Sequence[Handled]:
+    """Resume what is due now, for all registries side by side, until done or the tick's time is used up."""
+    deadline = asyncio.get_running_loop().time() + app.limits.due_seconds
+    registries = sorted(set(app.known_registries.values()))
+    handled = await asyncio.gather(*(_Resumption(app, registry, deadline).run() for registry in registries))
+    return [one for of_registry in handled for one in of_registry]
+
+
+class _Resumption:
+    """One tick's work for one registry."""
+
+    def __init__(self, app: Enforcement, registry: LoginServer, deadline: float) -> None:
+        self._app = app
+        self._registry = registry
+        self._deadline = deadline
+        self._places = asyncio.Semaphore(app.limits.due_parallel)
+        self._handled: list[Handled] = []
+
+    async def run(self) -> Sequence[Handled]:
+        start = ""
+        try:
+            while not self._over:
+                rows = await self._app.rows.scan(due_partition(self._registry), start=start, limit=PAGE)
+                await asyncio.gather(*(self._resume(due) for due in self._due_now(rows)))
+                if len(rows) < PAGE:
+                    break
+                start = rows[-1].key.key + "\0"
+        except LedgerError as error:
+            self._tell("unfinished", str(error))
+        return self._handled
+
+    @property
+    def _over(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._deadline
+
+    def _due_now(self, rows: Sequence[Row]) -> Sequence[DueWork]:
+        now = self._app.clock.now()
+        work = [due for row in rows if (due := self._restored(row)) is not None and due.due_at <= now]
+        return sorted(work, key=lambda due: due.due_at)
+
+    def _restored(self, row: Row) -> DueWork | None:
+        try:
+            return restored(DueWork, row.body)
+        except LedgerError as error:  # told at every tick; the row stays until somebody looks
+            self._tell("failed", f"{row.key.partition} {row.key.key}: {error}")
+            return None
+
+    async def _resume(self, due: DueWork) -> None:
+        async with self._places:
+            if self._over:
+                return  # it stays due
+            try:
+                work = Work(trigger=TRIGGER, budget=self._budget(), due=due)
+                self._handled.append(await lock_push(self._app, due.push, work))
+            except Exception as error:  # one piece of work that cannot be handled must not keep the others waiting
+                self._tell("unfinished", f"{due.push.image}: {type(error).__name__}: {error}")
+
+    def _budget(self) -> Budget:
+        limits = self._app.limits
+        return Budget(
+            deadline=self._deadline,
+            manifests=limits.closure * 2,  # each is read and locked at most; the time is what limits a tick
+            parallel=limits.parallel_requests,
+            closure=limits.closure,
+        )
+
+    def _tell(self, outcome: str, problem: str) -> None:
+        self._handled.append(Handled(trigger=TRIGGER, outcome=outcome, image=self._registry, problems=(problem,)))

@@ -1,0 +1,94 @@
+"""What the ledger remembers of a push: one read before the first request, and the proofs of an earlier attempt."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from taglock.domain.closure import is_index
+from taglock.domain.event import ImagePushed
+from taglock.domain.ledger import (
+    DueWork,
+    Finding,
+    FindingKind,
+    ProvenManifest,
+    Release,
+    Stored,
+    due_key,
+    finding_key,
+    manifest_key,
+    release_key,
+    restored,
+)
+from taglock.domain.plan import LockPlan
+from taglock.domain.record import Known
+from taglock.domain.reference import Digest, tag_target
+from taglock.domain.row import Row, RowKey
+from taglock.enforcement.context import Enforcement
+from taglock.errors import LedgerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What was known, and what could not be read."""
+
+    known: Known
+    problems: tuple[str, ...] = ()
+
+
+async def recall_known(app: Enforcement, push: ImagePushed, due: DueWork | None) -> Memory:
+    """Read the due work, the findings and the release of a push in one go.
+
+    When the ledger does not answer, nothing is known: lock first, the write afterwards tells.
+    """
+    try:
+        due_row, unknown_row, failed_row, *tagged = await app.rows.read(_keys(push))
+    except LedgerError as error:
+        return Memory(known=Known(due=due), problems=(str(error),))
+    moved_row, release_row = tagged or (None, None)
+    problems: list[str] = []
+    found = [_restored(Finding, row, problems) for row in (unknown_row, failed_row, moved_row)]
+    known = Known(
+        release=_restored(Release, release_row, problems),
+        release_version=release_row.version if release_row is not None else None,
+        due=due or _restored(DueWork, due_row, problems),
+        open_findings=tuple(finding for finding in found if finding is not None and finding.closed_at is None),
+    )
+    return Memory(known=known, problems=tuple(problems))
+
+
+def _keys(push: ImagePushed) -> list[RowKey]:
+    keys = [
+        due_key(push),
+        finding_key(FindingKind.CLOSURE_UNKNOWN, push.registry, push.image),
+        finding_key(FindingKind.LOCK_FAILED, push.registry, push.image),
+    ]
+    if push.tag is not None:
+        moved = str(tag_target(push.registry, push.repository, push.tag))
+        keys.append(finding_key(FindingKind.TAG_MOVED, push.registry, moved))
+        keys.append(release_key(push.registry, push.repository, push.tag))
+    return keys
+
+
+def _restored[T: Stored](kind: type[T], row: Row | None, problems: list[str]) -> T | None:
+    """Return the row's value; a row that cannot be read counts as none, is told of, and will be written anew."""
+    try:
+        return restored(kind, row.body) if row is not None else None
+    except LedgerError as error:
+        problems.append(str(error))
+        return None
+
+
+async def recall_proofs(
+    app: Enforcement, push: ImagePushed, plan: LockPlan, due: DueWork, digests: Sequence[Digest]
+) -> Iterable[Digest]:
+    """Return those manifests that an earlier attempt of this work has proved. Never indexes (see ClosureWalk)."""
+    try:
+        rows = await app.rows.read([manifest_key(push.registry, push.repository, digest) for digest in digests])
+        proofs = [restored(ProvenManifest, row.body) for row in rows if row is not None]
+    except LedgerError:
+        return []  # what is not recalled is proved again
+    return [proof.digest for proof in proofs if _still_counts(proof, plan, due)]
+
+
+def _still_counts(proof: ProvenManifest, plan: LockPlan, due: DueWork) -> bool:
+    same_work = proof.mode is plan.mode and proof.proven_at >= due.created_at
+    return same_work and plan.manifest_off <= proof.off and not is_index(proof.media_type)
