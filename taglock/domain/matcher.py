@@ -75,7 +75,7 @@ class GlobList:
 
     @property
     def is_everything(self) -> bool:
-        """Whether every text of any kind matches."""
+        """Whether every name of its kind matches."""
         return self._wanted.everything and not self.negative
 
 
@@ -124,7 +124,9 @@ def glob_list(entries: Sequence[str], path: str = "globs", *, alphabet: Alphabet
     if problems:
         raise InvalidConfiguration(*problems)
     negative = [entry[1:] for entry in entries if entry.startswith("!")]
-    return GlobList(tuple(entries), _any_of(positive, path), _any_of(negative, path))
+    return GlobList(
+        tuple(entries), _any_of(positive, path, alphabet=alphabet), _any_of(negative, path, alphabet=alphabet)
+    )
 
 
 def whole_regex(pattern: str, path: str = "regex") -> WholeRegex:
@@ -165,7 +167,7 @@ def spelled_list(entries: Sequence[str], limit: int = 8) -> str:
     return shown if len(entries) <= limit else f"{shown} and {len(entries) - limit} more"
 
 
-def _any_of(globs: Sequence[str], path: str) -> _AnyOf:
+def _any_of(globs: Sequence[str], path: str, *, alphabet: Alphabet) -> _AnyOf:
     names = frozenset(glob for glob in globs if not set(glob) & set("*?"))
     patterns = [glob_to_regex(glob) for glob in globs if glob not in names]
     if not patterns:
@@ -174,7 +176,8 @@ def _any_of(globs: Sequence[str], path: str) -> _AnyOf:
         compiled = _compiled("|".join(patterns), dot_matches_newline=True)
     except re2.error as error:
         raise InvalidConfiguration.at(path, list(globs), f"smaller or fewer globs ({_said(error)})") from error
-    return _AnyOf(names, compiled, everything=".*" in patterns)
+    unlimited = {"**", "*"} if alphabet.characters and "/" not in alphabet.characters else {"**"}
+    return _AnyOf(names, compiled, everything=not unlimited.isdisjoint(globs))
 
 
 def _complaints(entry: str, alphabet: Alphabet) -> list[str]:

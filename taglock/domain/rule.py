@@ -96,10 +96,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """What a rule file says about itself: this candidate is decided by the rule of that name, or by none (None)."""
+    """What a rule file promises: this image, or for Scope.REPOSITORY this repository, is decided by that rule."""
 
-    candidate: Candidate
-    expect: str | None
+    expect: str
+    """The name of a rule, or `none`."""
+    registry: LoginServer | None
+    """None means that it must hold in every registry."""
+    repository: Repository
+    tag: Tag | None = None
+    scope: Scope = Scope.IMAGE
+    trigger: Trigger = Trigger.PUSH
+    media_type: str | None = None
+    artifact_type: str | None = None
+    environment: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
