@@ -1,0 +1,1 @@
+"""A local Functions host: Microsoft's Python worker library in process, around it the host half."""

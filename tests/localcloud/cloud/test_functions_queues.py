@@ -1,0 +1,60 @@
+import json
+from datetime import timedelta
+
+from localcloud.functions.storage import FolderStorage
+from tests.localcloud.cloud.hosting import START, Hosted
+from tests.localcloud.cloud.waiting import until
+
+
+async def order(sample: Hosted, body: str) -> int:
+    async with sample.http.post(sample.url("/api/order"), data=body.encode()) as answer:
+        return answer.status
+
+
+async def test_output_message_reaches_the_queue_function_and_leaves_the_queue(sample: Hosted) -> None:
+    assert await order(sample, "one tea") == 200
+    (noted,) = await sample.wait_for_notes("ordered", 1)
+    assert (noted["body"], noted["count"], noted["inserted"]) == ("one tea", 1, "2026-03-02 11:59:59.500000+00:00")
+    await until(lambda: not sample.storage.messages("orders"))
+
+
+async def test_json_array_becomes_a_message_per_item(sample: Hosted) -> None:
+    await order(sample, json.dumps(["tea", {"drink": "milk"}]))
+    noted = await sample.wait_for_notes("ordered", 2)
+    assert {each["body"] for each in noted} == {"tea", '{"drink": "milk"}'}
+
+
+async def test_blob_output_is_written_to_a_path_with_its_expressions_filled(sample: Hosted) -> None:
+    await order(sample, "tea")
+    (blob,) = (sample.notes.parent / "storage/blobs/receipts/2026").glob("*.txt")
+    assert blob.read_text() == "received"
+
+
+async def test_failing_message_is_repeated_and_then_poison(sample: Hosted) -> None:
+    sample.fail_for("bad")
+    await order(sample, "bad")
+    await until(lambda: sample.storage.messages("orders-poison"))
+    assert [each["count"] for each in sample.noted("ordered")] == [1, 2, 3]
+    assert [each.body for each in sample.storage.messages("orders-poison")] == ["bad"]
+    assert sample.storage.messages("orders") == []
+
+
+async def test_output_that_cannot_be_written_fails_the_run(sample: Hosted) -> None:
+    assert await order(sample, "x" * 70_000) == 500
+    assert "65,536" in str(sample.host.runner.runs[-1].failure)
+    assert sample.storage.messages("orders") == []
+
+
+def test_taken_message_is_hidden_for_the_lease_and_comes_back_after_it(sample_storage: FolderStorage) -> None:
+    lease = timedelta(minutes=10)
+    sample_storage.put_message("q", "a", START)
+    (first,) = sample_storage.take_messages("q", 5, START, lease)
+    assert sample_storage.take_messages("q", 5, START + timedelta(minutes=9), lease) == []
+    (second,) = sample_storage.take_messages("q", 5, START + lease, lease)
+    assert (first.id, first.dequeue_count, second.dequeue_count) == (second.id, 1, 2)
+
+
+def test_message_expires_after_seven_days(sample_storage: FolderStorage) -> None:
+    sample_storage.put_message("q", "a", START)
+    assert sample_storage.take_messages("q", 5, START + timedelta(days=7), timedelta(minutes=1)) == []
+    assert sample_storage.messages("q") == []
