@@ -64,6 +64,13 @@ class Manifest:
         """The digest of the manifest's bytes."""
         return digest_of(self.content)
 
+    @property
+    def kind(self) -> str:
+        """What people call it: `index`, `attestation` or `image`."""
+        if self.media_type == INDEX:
+            return "index"
+        return "attestation" if any(blob.media_type == IN_TOTO for blob in self.blobs) else "image"
+
     def descriptor(self, **more: object) -> dict[str, object]:
         """Return the descriptor by which an index or a `subject` names this manifest."""
         return described(self.media_type, self.content, **more)
