@@ -233,11 +233,12 @@ asyncio.run(main())
 
 
 async def test_a_killed_process_loses_nothing_that_was_acknowledged(rows: SqliteRows, file: Path) -> None:
-    process = started(ACKNOWLEDGE, file)
-    assert process.stdout is not None
-    acknowledged = [int(process.stdout.readline()) for _ in range(95)]
-    process.kill()
-    rest, _ = process.communicate()
+    child = started(ACKNOWLEDGE, file)
+    assert child.stdout is not None
+    acknowledged = [int(child.stdout.readline()) for _ in range(95)]
+    child.kill()
+    rest = child.stdout.read()
+    child.communicate()
     acknowledged += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     stored = {row.key.key for row in await rows.scan("p", limit=1_000_000)}
     assert {f"{index:06}-{half}" for index in acknowledged for half in "ab"} <= stored
@@ -267,10 +268,10 @@ asyncio.run(main())
 
 
 async def test_processes_that_open_a_new_file_at_once_lose_no_update(rows: SqliteRows, file: Path) -> None:
-    processes = [started(COUNT_TO_THIRTY, file) for _ in range(4)]
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
+    children = [started(COUNT_TO_THIRTY, file) for _ in range(4)]
+    for child in children:
+        _, errors = child.communicate(timeout=60)
+        assert child.returncode == 0, errors
     [row] = await rows.read([RowKey("p", "counter")])
     assert row is not None
     assert row.body == b"120"
@@ -301,9 +302,9 @@ asyncio.run(main())
 
 
 def test_a_full_disk_is_a_ledger_error_and_heals(file: Path) -> None:
-    process = started(FILL_THE_DISK, file)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    child = started(FILL_THE_DISK, file)
+    output, errors = child.communicate(timeout=60)
+    assert child.returncode == 0, errors
     error, stored = output.splitlines()
     assert error.startswith(f"ledger {str(file)!r}: SQLITE_")
     assert stored == "['before', 'with room again']"
@@ -322,6 +323,6 @@ def test_a_store_that_is_dropped_without_closing_ends_its_thread(file: Path) -> 
         "    print([thread.name for thread in threading.enumerate()])\n"
         "asyncio.run(main())\n"
     )
-    process = started(program, file)
-    output, errors = process.communicate(timeout=60)
+    child = started(program, file)
+    output, errors = child.communicate(timeout=60)
     assert output.splitlines()[-1] == "['MainThread']", errors
