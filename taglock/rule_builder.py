@@ -97,7 +97,7 @@ class RuleBuilder:
         if profile is None:
             why = " is for acts of a person only" if name == QUARANTINED.name else ""
             known = spelled_list(tuple(self.profiles))
-            self.problems.append(Problem(path, f"{shown(name)}{why}, expected one of {known} or a declared profile"))
+            self.problems.append(Problem(path, f"{shown(name)}{why}, expected one of {known}"))
         return profile
 
     def _globs(self, globs: tuple[str, ...] | UnsetType, path: str, alphabet: Alphabet = ANY_TEXT) -> GlobList | None:

@@ -20,8 +20,10 @@ from taglock.table_reader import read_table
 
 __all__ = ["MAXIMUM_BYTES", "json_schema", "parse_rules", "read_rules"]
 
-MAXIMUM_BYTES = 256 * 1024
+MAXIMUM_BYTES = 128 * 1024
 """A larger rule file is refused unread."""
+MAXIMUM_DOTS = 5000
+"""The standard library's reader takes time that grows with the square of the dots in one key (60,000: a minute)."""
 
 
 def read_rules(path: Path) -> RuleSet:
@@ -60,6 +62,8 @@ def parse_rules(text: str, *, source: str = "lock_rules.toml") -> RuleSet:
 def _toml(text: str, source: str) -> dict[str, object]:
     if len(text) > MAXIMUM_BYTES or len(text.encode("utf-8", "replace")) > MAXIMUM_BYTES:
         raise InvalidConfiguration(Problem(source, f"too large, expected at most {MAXIMUM_BYTES} bytes"))
+    if text.count(".") > MAXIMUM_DOTS:
+        raise InvalidConfiguration(Problem(source, f"{text.count('.')} dots, expected at most {MAXIMUM_DOTS}"))
     try:
         text.encode("utf-8")
         return tomllib.loads(text)

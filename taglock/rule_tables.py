@@ -112,6 +112,12 @@ class FileTable(Struct, frozen=True, forbid_unknown_fields=True):
     """The rules by which taglock decides what is a release and how it is locked."""
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")] | UnsetType
-    rule: Annotated[tuple[RuleTable, ...], Meta(min_length=1, description="In order.")] | UnsetType
+    rule: (
+        Annotated[
+            tuple[RuleTable, ...],
+            Meta(min_length=1, description="In order.", extra={"expected": "at least one [[rule]]"}),
+        ]
+        | UnsetType
+    )
     profile: Annotated[dict[Name, ProfileTable], Meta(description="Profiles by name.")] | UnsetType = UNSET
     example: Annotated[tuple[ExampleTable, ...], Meta(description="Promises of this file.")] | UnsetType = UNSET

@@ -163,6 +163,8 @@ class RuleAnswer:
     rule: Rule
     matched: bool
     sentence: str
+    needs: frozenset[Need] = frozenset()
+    """What the rule's answer depends on and is not known yet; no later rule is asked then."""
 
 
 def decide(rules: RuleSet, candidate: Candidate) -> Decision:
@@ -205,9 +207,10 @@ def _explained(rule: Rule, candidate: Candidate) -> RuleAnswer:
     miss = _miss(rule, candidate)
     if miss is not None:
         return RuleAnswer(rule, matched=False, sentence=miss())
-    needs = sorted(_needs(rule, candidate))
+    needs = _needs(rule, candidate)
     if needs:
-        return RuleAnswer(rule, matched=False, sentence=f"it depends on the {' and the '.join(needs)}, not known yet")
+        sentence = f"depends on the {' and the '.join(sorted(needs))}, not known yet"
+        return RuleAnswer(rule, matched=False, sentence=sentence, needs=needs)
     return RuleAnswer(rule, matched=True, sentence="every condition is met")
 
 
