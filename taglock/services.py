@@ -1,0 +1,106 @@
+"""The composition root: settings become the ports that the handlers work with. Nothing here talks yet."""
+
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taglock.domain.reference import LoginServer
+from taglock.enforcement.context import Enforcement, Limits
+from taglock.ports import Clock, Publisher, Registry, RowStore
+from taglock.rule_file import read_rules
+from taglock.settings import Settings, Tier, read_settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+APP_FOLDER = Path(__file__).resolve().parent.parent
+
+
+class SystemClock:
+    """Implements ports.Clock with the machine's time."""
+
+    def now(self) -> datetime:
+        """Return the present as an aware UTC time."""
+        return datetime.now(UTC)
+
+
+class Services:
+    """The ports, opened when they are first needed and closed together; use it within one event loop."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, limits: Limits | None = None) -> None:
+        from taglock.adapters.rule_source import RuleFile
+
+        self.settings = settings
+        self._opened = AsyncExitStack()
+        self._registries: dict[LoginServer, Registry] = {}
+        self._identity: AsyncTokenCredential | None = None
+        self.enforcement = Enforcement(
+            known_registries=settings.registries,
+            registries=self.registry,
+            rules=RuleFile(settings.rules, read_rules),
+            rows=self._rows(),
+            publisher=self._publisher(),
+            clock=clock or SystemClock(),
+            mode=settings.mode,
+            limits=limits or Limits(closure=settings.max_closure),
+        )
+
+    def registry(self, login_server: LoginServer) -> Registry:
+        """Return a registry of the allow-list, opened once."""
+        from taglock.adapters.acr_registry import AcrOptions, open_registry
+
+        if login_server not in self._registries:
+            twice = 2 if self.settings.registry_tier is Tier.PREMIUM else 1
+            options = AcrOptions(
+                audience=self.settings.audience,
+                share=self.settings.registry_share,
+                reads_per_minute=5_000 * twice,
+                writes_per_minute=1_000 * twice,
+            )
+            opened = open_registry(login_server, credential=self._credential(), options=options)
+            self._opened.push_async_callback(opened.aclose)
+            self._registries[login_server] = opened
+        return self._registries[login_server]
+
+    async def aclose(self) -> None:
+        """Close everything that was opened."""
+        await self._opened.aclose()
+
+    def _credential(self) -> "AsyncTokenCredential":
+        from taglock.adapters.credential import open_credential
+
+        if self._identity is None:
+            self._identity = open_credential(client_id=self.settings.client_id)
+            self._opened.push_async_callback(self._identity.close)
+        return self._identity
+
+    def _rows(self) -> RowStore:
+        from taglock.adapters.ledger_sqlite import open_sqlite
+
+        rows = open_sqlite(self.settings.ledger)
+        self._opened.push_async_callback(rows.aclose)
+        return rows
+
+    def _publisher(self) -> Publisher | None:
+        if self.settings.topic_endpoint is None:
+            return None
+        from taglock.adapters.event_publisher import open_publisher
+
+        publisher = open_publisher(self.settings.topic_endpoint, credential=self._credential())
+        self._opened.push_async_callback(publisher.aclose)
+        return publisher
+
+
+def open_services(environment: Mapping[str, str], *, folder: Path = APP_FOLDER) -> Services:
+    """Open the services for an environment; raises InvalidConfiguration with every problem of the settings."""
+    return Services(read_settings(environment, folder=folder))
+
+
+@cache
+def enforcement() -> Enforcement:
+    """Return the ports of this Functions worker: built at the first invocation, for the life of the process."""
+    return open_services(os.environ).enforcement

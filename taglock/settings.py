@@ -1,0 +1,209 @@
+"""The app's settings, read once from the environment; all problems at once, each with the name of its setting."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from taglock.domain.reference import LoginServer, login_server
+from taglock.domain.rule import Mode
+from taglock.errors import InvalidConfiguration, InvalidInput, Problem, shortened
+
+REGISTRIES = "TAGLOCK_REGISTRIES"
+MODE = "TAGLOCK_MODE"
+RULES = "TAGLOCK_RULES"
+LEDGER = "TAGLOCK_LEDGER"
+TOPIC_ENDPOINT = "TAGLOCK_TOPIC_ENDPOINT"
+MAX_CLOSURE = "TAGLOCK_MAX_CLOSURE"
+CLOUD = "TAGLOCK_CLOUD"
+REGISTRY_TIER = "TAGLOCK_REGISTRY_TIER"
+REGISTRY_SHARE = "TAGLOCK_REGISTRY_SHARE"
+NAMES = (REGISTRIES, MODE, RULES, LEDGER, TOPIC_ENDPOINT, MAX_CLOSURE, CLOUD, REGISTRY_TIER, REGISTRY_SHARE)
+
+# Set by Azure Functions and its hosting, not by our users.
+STORAGE_ACCOUNT = "AzureWebJobsStorage__accountName"
+TABLE_SERVICE = "AzureWebJobsStorage__tableServiceUri"
+INSTANCE = "WEBSITE_INSTANCE_ID"
+CLIENT_ID = "AZURE_CLIENT_ID"
+
+DEFAULT_SQLITE = ".taglock/ledger.sqlite"
+LARGEST_CLOSURE = 100_000
+REGISTRIES_EXPECTED = "login servers such as 'contoso.azurecr.io', separated by commas"
+
+
+class Cloud(StrEnum):
+    """Which Azure the registries live in."""
+
+    PUBLIC = "public"
+    CHINA = "china"
+    USGOV = "usgov"
+
+
+AUDIENCES: Mapping[Cloud, str] = MappingProxyType(
+    {
+        Cloud.PUBLIC: "https://containerregistry.azure.net",
+        Cloud.CHINA: "https://management.chinacloudapi.cn",
+        Cloud.USGOV: "https://management.usgovcloudapi.net",
+    }
+)
+"""The Entra resource whose token a registry exchanges (azure-containerregistry samples, `get_audience`)."""
+
+TABLE_SUFFIXES: Mapping[Cloud, str] = MappingProxyType(
+    {
+        Cloud.PUBLIC: "table.core.windows.net",
+        Cloud.CHINA: "table.core.chinacloudapi.cn",
+        Cloud.USGOV: "table.core.usgovcloudapi.net",
+    }
+)
+
+
+class Tier(StrEnum):
+    """The registries' service tier: Premium allows twice the requests (https://aka.ms/acr/skus)."""
+
+    BASIC = "basic"
+    STANDARD = "standard"
+    PREMIUM = "premium"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. `ledger` is an https URL of a table service or the path of a SQLite file."""
+
+    registries: Mapping[str, LoginServer]
+    mode: Mode
+    rules: Path
+    ledger: str
+    topic_endpoint: str | None
+    max_closure: int
+    cloud: Cloud
+    registry_tier: Tier
+    registry_share: float
+    client_id: str | None
+
+    @property
+    def audience(self) -> str:
+        """The Entra resource to ask a registry token for."""
+        return AUDIENCES[self.cloud]
+
+
+def read_settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
+    """Read the settings; relative paths are relative to `folder`. Raises InvalidConfiguration with all problems."""
+    reader = _Reader(environment)
+    cloud = reader.value(CLOUD, Cloud, "public, china or usgov", default=Cloud.PUBLIC)
+    settings = Settings(
+        registries=reader.value(REGISTRIES, _registries, REGISTRIES_EXPECTED, default=MappingProxyType({})),
+        mode=reader.value(MODE, Mode, "enforce or report", default=Mode.REPORT),
+        rules=folder / reader.text(RULES, default="lock_rules.toml"),
+        ledger=_ledger(reader, cloud, folder),
+        topic_endpoint=reader.value(TOPIC_ENDPOINT, _https, "an https URL", default=None),
+        max_closure=reader.value(MAX_CLOSURE, _closure, f"a number from 1 to {LARGEST_CLOSURE}", default=10_000),
+        cloud=cloud,
+        registry_tier=reader.value(REGISTRY_TIER, Tier, "basic, standard or premium", default=Tier.STANDARD),
+        registry_share=reader.value(REGISTRY_SHARE, _share, "a number above 0 and up to 1", default=0.8),
+        client_id=reader.text(CLIENT_ID, default="") or None,
+    )
+    reader.finish()
+    return settings
+
+
+class _Reader:
+    """Reads single settings and collects what is wrong; a wrong value reads as its default until `finish`."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[Problem | None] = [_stray(name) for name in sorted(environment) if _is_ours(name)]
+
+    def text(self, name: str, *, default: str = "") -> str:
+        return self._environment.get(name, "").strip() or default
+
+    def value[T](self, name: str, parse: Callable[[str], T], expected: str, *, default: T) -> T:
+        text = self.text(name)
+        try:
+            return parse(text) if text else default
+        except InvalidInput as error:
+            self.add(*error.problems)
+        except ValueError:
+            self.add(Problem(name, f"{shortened(text)}, expected {expected}", expected))
+        return default
+
+    def add(self, *problems: Problem) -> None:
+        self._problems += problems
+
+    def finish(self) -> None:
+        if not self.text(REGISTRIES):
+            self.add(Problem(REGISTRIES, f"not set, expected {REGISTRIES_EXPECTED}", REGISTRIES_EXPECTED))
+        problems = [problem for problem in self._problems if problem is not None]
+        if problems:
+            raise InvalidConfiguration(*problems)
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith("TAGLOCK_")
+
+
+def _stray(name: str) -> Problem | None:
+    """Return the problem of a name that looks like ours and is none: a typing mistake would silently do nothing."""
+    if name in NAMES:
+        return None
+    nearest = difflib.get_close_matches(name, NAMES, n=1)
+    expected = f"a setting of docs/settings.md{f'; did you mean {nearest[0]}?' if nearest else ''}"
+    return Problem(name, f"unknown setting, expected {expected}", expected)
+
+
+def _registries(text: str) -> Mapping[str, LoginServer]:
+    """Return resource name in lower case -> login server; the name is the server's first label unless it is given."""
+    registries: dict[str, LoginServer] = {}
+    problems: list[Problem] = []
+    for position, entry in enumerate(each.strip() for each in text.split(",") if each.strip()):
+        name, equals, server = entry.partition("=")
+        path = f"{REGISTRIES}[{position}]"
+        try:
+            known = login_server((server if equals else entry).strip(), path)
+        except InvalidInput as error:
+            problems += error.problems
+            continue
+        key = (name.strip() if equals else known.partition(".")[0]).lower()
+        if key in registries:
+            problems.append(Problem(path, f"{shortened(key)} twice, expected each registry once", "each registry once"))
+        registries[key] = known
+    if problems:
+        raise InvalidConfiguration(*problems)
+    return MappingProxyType(registries)
+
+
+def _ledger(reader: _Reader, cloud: Cloud, folder: Path) -> str:
+    """Return where the ledger is: as set, else the app's own storage account, else a file on this machine."""
+    chosen = reader.text(LEDGER) or reader.text(TABLE_SERVICE)
+    account = reader.text(STORAGE_ACCOUNT)
+    if not chosen and account:
+        chosen = f"https://{account}.{TABLE_SUFFIXES[cloud]}"
+    if chosen.startswith(("https://", "http://127.0.0.1:")):
+        return chosen
+    expected = "the https URL of a table service: a file of one instance is lost with it"
+    if "://" in chosen or reader.text(INSTANCE):
+        reader.add(Problem(LEDGER, f"{shortened(chosen or DEFAULT_SQLITE)}, expected {expected}", expected))
+    return chosen if chosen == ":memory:" else str(folder / (chosen or DEFAULT_SQLITE))
+
+
+def _https(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError(text)
+    return text
+
+
+def _closure(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= LARGEST_CLOSURE:
+        raise ValueError(text)
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise ValueError(text)
+    return number
