@@ -24,3 +24,13 @@ class RegistryEvent:
     host: str
     method: str
     user_agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The request that changes something, as an event names it."""
+
+    request_id: str
+    host: str
+    method: str
+    user_agent: str

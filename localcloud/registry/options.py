@@ -60,6 +60,9 @@ class RegistryOptions:
     emptied_repository: Literal["removed", "orphaned"] = "removed"
     """Fact a.13: a repository without its last manifest disappears, or stays as orphan metadata."""
 
+    import_children: Literal["at_once", "deferred"] = "at_once"
+    """Rec 06: an import writes an index first and its children 12-15 s later; deferred ones wait for the store."""
+
     # -- shapes and paging ----------------------------------------------------------------------------------------
     index_references: Literal["complete", "docker_only", "platforms_only", "absent"] = "complete"
     """Open question 8: which indexes show `references`, and whether children without a platform appear there."""
