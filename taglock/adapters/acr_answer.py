@@ -71,8 +71,8 @@ def registry_error(call: Call, answer: Answer) -> RegistryError:
     )
 
 
-def untrusted(call: Call, reason: str, status: int | None = None) -> UntrustedAnswer:
-    """Build the error for an answer that must not be believed."""
+def untrusted(call: Call, reason: str, status: int | None = 200) -> UntrustedAnswer:
+    """Build the error for an answer that must not be believed; None when it never came to an answer."""
     return UntrustedAnswer(reason, operation=call.operation, target=call.target, status=status)
 
 

@@ -39,7 +39,7 @@ class Channel:
     def __init__(self, login_server: LoginServer, *, credential: "AsyncTokenCredential", options: AcrOptions) -> None:
         self._base = f"https://{login_server}"
         self._options = options
-        self._tokens = Tokens(login_server, credential=credential, options=options, send=self._send_token_call)
+        self._tokens = Tokens(login_server, credential=credential, options=options, send=self.send_anonymously)
         self._governor = Governor(options)
         self._login_server = login_server
         self._opened: _Opened | None = None
@@ -55,7 +55,8 @@ class Channel:
         if opened is not None:
             await opened.transport.close()
 
-    async def _send_token_call(self, call: Call) -> Answer:
+    async def send_anonymously(self, call: Call) -> Answer:
+        """Send a call to a token endpoint, which needs no token; return its answer whatever its status."""
         return await self._run(self._open().anonymous, call)
 
     async def _run(self, pipeline: "AsyncPipeline[Any, Any]", call: Call) -> Answer:

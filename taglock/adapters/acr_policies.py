@@ -140,7 +140,8 @@ class BorderPolicy:
         """Send the request to the login server and read the whole answer, or raise."""
         call = call_of(request)
         if not request.http_request.url.startswith(self._prefix):
-            raise untrusted(call, f"refused to send to {request.http_request.url[:120]!r}, expected {self._prefix!r}")
+            reason = f"refused to send to {request.http_request.url[:120]!r}, expected {self._prefix!r}"
+            raise untrusted(call, reason, None)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 response: Response = await self.next.send(request)
