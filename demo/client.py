@@ -115,6 +115,18 @@ class RegistryClient:
             self._push_one(repository, child.digest, child)
         self._push_one(repository, reference, root)
 
+    def push_blob(self, repository: str, blob: Blob) -> None:
+        """Upload a blob unless the repository has it."""
+        digest = digest_of(blob.content)
+        if self.ask(v2("HEAD", repository, f"blobs/{digest}")).status == HTTPStatus.OK:
+            return
+        started = self._expect(202, v2("POST", repository, "blobs/uploads/"))
+        where = urlsplit(started.headers["location"])
+        query = "&".join(part for part in (where.query, urlencode({"digest": digest})) if part)
+        path = f"{where.path.removeprefix(f'/v2/{repository}/')}?{query}"
+        headers = {"Content-Type": "application/octet-stream"}
+        self._expect(201, v2("PUT", repository, path, body=blob.content, headers=headers))
+
     def tag(self, repository: str, tag: str) -> Attributes:
         """Read a tag's attributes and the digest it points to."""
         return self._attributes(repository, f"_tags/{quote(tag)}", "tag")
@@ -156,21 +168,10 @@ class RegistryClient:
 
     def _push_one(self, repository: str, reference: str, manifest: Manifest) -> None:
         for blob in manifest.blobs:
-            self._push_blob(repository, blob)
+            self.push_blob(repository, blob)
         answer = self.put_manifest(repository, reference, manifest)
         if answer.status != HTTPStatus.CREATED:
             raise UnexpectedAnswer(f"push of {repository}:{reference}: {answer}, expected 201")
-
-    def _push_blob(self, repository: str, blob: Blob) -> None:
-        digest = digest_of(blob.content)
-        if self.ask(v2("HEAD", repository, f"blobs/{digest}")).status == HTTPStatus.OK:
-            return
-        started = self._expect(202, v2("POST", repository, "blobs/uploads/"))
-        where = urlsplit(started.headers["location"])
-        query = "&".join(part for part in (where.query, urlencode({"digest": digest})) if part)
-        path = f"{where.path.removeprefix(f'/v2/{repository}/')}?{query}"
-        headers = {"Content-Type": "application/octet-stream"}
-        self._expect(201, v2("PUT", repository, path, body=blob.content, headers=headers))
 
     def _attributes(self, repository: str, path: str, kind: str) -> Attributes:
         found = self._expect(200, acr("GET", repository, path)).document()[kind]

@@ -46,6 +46,8 @@ class Releases:
     full_lock: Release
     next_latest: Release
     """Another image under `latest`, pushed at the end: a floating tag still moves."""
+    next_prerelease: Release
+    """The same prerelease built again: nothing protects it."""
     intruder: Manifest
     """An image that somebody tries to put over a release."""
 
@@ -86,6 +88,12 @@ def releases(layers: RootLayers) -> Releases:
         ),
         next_latest=Release(
             repository="prod/api", tag="latest", manifest=versioned(layers, "api 1.7.0"), shows="a newer image"
+        ),
+        next_prerelease=Release(
+            repository="prod/api",
+            tag="1.6.0-rc.1",
+            manifest=versioned(layers, "api 1.6.0-rc.1, built again"),
+            shows="the prerelease, built again",
         ),
         intruder=versioned(layers, "intruder"),
     )

@@ -8,15 +8,10 @@ import pytest
 
 from demo.images import digest_of
 from demo.layout import blob_path, write_layout
-from demo.releases import Releases, releases, root_layers
+from demo.releases import Releases
 
 SKOPEO = shutil.which("skopeo")
 UMOCI = shutil.which("umoci")
-
-
-@pytest.fixture(scope="module")
-def built() -> Releases:
-    return releases(root_layers())
 
 
 @pytest.fixture(scope="module")
