@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -53,8 +53,8 @@ class Tokens:
             for name, needed in (("read", PULL), ("write", PUSH), ("delete", DELETE))
             if needed in principal.actions
         ]
-        claims = self._claims(principal.name, life)
-        claims |= {"appid": str(uuid4()), "permissions": {"Actions": actions, "NotActions": None}, "roles": []}
+        claims = self._claims(principal.name, life) | {"grant_type": life.kind, "appid": _application(principal.name)}
+        claims |= {"permissions": {"Actions": actions, "NotActions": None}, "roles": []}
         if self._options.abac:
             claims["aad_identity"] = principal.name
         return self._sign(claims)
@@ -92,9 +92,9 @@ class Tokens:
         return access
 
     def _access(self, subject: str, granted: Sequence[Grant], life: _Life) -> str:
-        claims = self._claims(subject, life)
         shown = [{"Type": each.type, "Name": each.name, "Actions": list(each.actions)} for each in granted]
-        return self._sign(claims | {"access": shown, "roles": []})
+        claims = self._claims(subject, life) | {"access": shown, "roles": [], "grant_type": life.kind}
+        return self._sign(claims if subject == ANONYMOUS else claims | {"appid": _application(subject)})
 
     def _claims(self, subject: str, life: _Life) -> dict[str, object]:
         issued = int(self._now().timestamp())
@@ -108,7 +108,6 @@ class Tokens:
             "aud": self._service(),
             "version": life.version,
             "rid": self._registry_id,
-            "grant_type": life.kind,
         }
 
     def _sign(self, claims: dict[str, object]) -> str:
@@ -141,6 +140,10 @@ def _access_of(claims: dict[str, object]) -> Access:
         key = (each["Type"], each["Name"])
         granted[key] = granted.get(key, frozenset()) | frozenset(each["Actions"])
     return Access(subject=str(claims["sub"]), granted=granted, expires=float(str(claims["exp"])))
+
+
+def _application(subject: str) -> str:
+    return str(uuid5(NAMESPACE_URL, subject))
 
 
 @cache
