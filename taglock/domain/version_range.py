@@ -26,7 +26,7 @@ _COMPARATOR = re.compile(r"(\^|~|>=|<=|!=|==|=|>|<)?\s*([0-9A-Za-z.*+-]+)(?=\s|[
 _HYPHEN = re.compile(r"\s*(\S+)\s+-\s+(\S+)\s*", re.ASCII)
 _NUMBER = r"(0|[1-9][0-9]*|[xX*])"
 _PARTIAL = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}(?:\.{_NUMBER})?)?", re.ASCII)
-_LOWEST: Key = (0,)
+_LOWEST: Key = (0, 0, 0, 0, (0, 0))  # 0.0.0-0
 _DIRECTLY_AFTER: Key = (-1,)  # sorts after the key it is appended to and before everything else that begins with it
 
 
