@@ -2,20 +2,32 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
 from uuid import uuid4
 
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
 
 from taglock.adapters.ledger_sqlite import SqliteRows, open_sqlite
+from taglock.adapters.ledger_tables import TableRows, open_tables
+from tests.azurite import ACCOUNT, KEY, Azurite, azurite
 
-Store = SqliteRows
-StoreName = Literal["sqlite-file", "sqlite-memory"]
+__all__ = ["azurite"]  # a fixture
 
 
-@pytest.fixture(params=["sqlite-file", "sqlite-memory"])
-async def rows(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_sqlite(":memory:" if request.param == "sqlite-memory" else str(tmp_path / "ledger.sqlite"))
+def opened_tables(azurite: Azurite, table: str = "taglock") -> TableRows:
+    return open_tables(azurite.table, credential=AzureNamedKeyCredential(ACCOUNT, KEY), table=table)
+
+
+@pytest.fixture(params=["sqlite-file", "sqlite-memory", "tables"])
+async def rows(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqliteRows | TableRows]:
+    store: SqliteRows | TableRows
+    match request.param:
+        case "tables":
+            store = opened_tables(request.getfixturevalue("azurite"))
+        case "sqlite-memory":
+            store = open_sqlite(":memory:")
+        case _:
+            store = open_sqlite(str(tmp_path / "ledger.sqlite"))
     yield store
     await store.aclose()
 

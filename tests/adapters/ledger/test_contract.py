@@ -345,13 +345,13 @@ async def test_a_write_takes_a_hundred_changes_of_a_partition_and_no_more(rows: 
 
 async def test_the_largest_write_in_bytes_is_taken_and_a_larger_one_refused(rows: RowStore, partition: str) -> None:
     def large(count: int) -> list[Change]:
-        return [Insert(RowKey(partition, f"{index}"), b"x" * 1_000_000) for index in range(count)]
+        return [Insert(RowKey(partition, f"{index}"), b"x" * 700_000) for index in range(count)]
 
     with pytest.raises(LimitExceeded, match="bytes"):
-        await rows.write(large(4))
+        await rows.write(large(5))
     assert list(await rows.scan(partition)) == []
-    await rows.write(large(3))
-    assert [len(row.body) for row in await rows.scan(partition)] == [1_000_000] * 3
+    await rows.write(large(4))
+    assert [len(row.body) for row in await rows.scan(partition)] == [700_000] * 4
 
 
 async def test_keys_beyond_the_limit_are_refused_and_named(rows: RowStore, partition: str) -> None:

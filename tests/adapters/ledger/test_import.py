@@ -14,7 +14,7 @@ print([name for name in ("aiohttp", "azure.core", "azure.data", "azure.eventgrid
 """
 
 
-@pytest.mark.parametrize("module", ["ledger_sqlite", "event_publisher"])
+@pytest.mark.parametrize("module", ["ledger_sqlite", "ledger_tables", "event_publisher"])
 def test_importing_an_adapter_loads_no_sdk(module: str) -> None:
     command = [sys.executable, "-c", PROGRAM, f"taglock.adapters.{module}"]
     answer = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)

@@ -289,7 +289,7 @@ async def main():
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
     try:
-        await rows.write([Insert(RowKey("p", "large"), b"x" * 900_000)])
+        await rows.write([Insert(RowKey("p", "large"), b"x" * 700_000)])
     except LedgerError as error:
         print(error)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
