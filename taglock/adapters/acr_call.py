@@ -1,7 +1,7 @@
 """One request to a registry and its answer, as plain values that every part of the registry adapter shares."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from time import monotonic
 
@@ -67,7 +67,8 @@ class Call:
     """None for the token endpoints, which carry their own proof in the body."""
     priority: Priority = Priority.EVENT
     accept: str = "application/json"
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
+    """Never shown: those of the token endpoints are secrets."""
     content_type: str = "application/json"
 
 
@@ -77,7 +78,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,7 +120,7 @@ def _transport(options: AcrOptions) -> "AsyncHttpTransport[Any, Any]":
         session_owner=True,
         use_env_settings=False,
         connection_timeout=min(CONNECT_TIMEOUT_SECONDS, options.request_timeout_seconds),
-        read_timeout=options.request_timeout_seconds,
+        read_timeout=None,  # the border policy has one deadline for the whole request
     )
     return transport
 

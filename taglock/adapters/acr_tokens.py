@@ -6,7 +6,7 @@ and scope come from this module, never from a challenge (https://github.com/Azur
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -55,7 +55,7 @@ _access_decoder = msgspec.json.Decoder(WireAccessToken)
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    token: str
+    token: str = field(repr=False)
     fresh_until: float
 
 
