@@ -81,9 +81,18 @@ class Services:
     def _rows(self) -> RowStore:
         from taglock.adapters.ledger_sqlite import open_sqlite
 
+        if self.settings.ledger.startswith("http"):
+            return self._tables()
         rows = open_sqlite(self.settings.ledger)
         self._opened.push_async_callback(rows.aclose)
         return rows
+
+    def _tables(self) -> RowStore:
+        from taglock.adapters.ledger_tables import open_tables
+
+        tables = open_tables(self.settings.ledger, credential=self._credential())
+        self._opened.push_async_callback(tables.aclose)
+        return tables
 
     def _publisher(self) -> Publisher | None:
         if self.settings.topic_endpoint is None:
