@@ -44,7 +44,7 @@ def spelled(example: Example) -> str:
     """Return what the example is about, such as `deployment of prod/api:1.4.2`."""
     registry = f"{example.registry}/" if example.registry is not None else ""
     tag = f":{example.tag}" if example.tag is not None else ""
-    about = example.trigger if example.scope is Scope.IMAGE else example.scope
+    about = f"{example.trigger} of" if example.scope is Scope.IMAGE else "repository"
     return f"{about} {registry}{example.repository}{tag}"
 
 

@@ -75,7 +75,7 @@ def _inline(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case dict():
-            return "{" + ", ".join(f"{_text(key)} = {_inline(entry)}" for key, entry in value.items()) + "}"
+            return "{" + ", ".join(f"{_text(str(key))} = {_inline(entry)}" for key, entry in value.items()) + "}"
         case list():
             return "[" + ", ".join(map(_inline, value)) + "]"
         case str():
