@@ -187,7 +187,7 @@ class Tokens:
         asked_at = self._options.monotonic()
         answer = await self._send(call)
         if answer.status == 401:
-            raise _no_role(call, answer)
+            raise self._no_role(call, answer)
         token = decoded(_refresh_decoder, call, checked(call, answer)).refresh_token
         claims = read_claims(call, token)
         self._refresh = _Held(token, asked_at + usable_seconds(claims))
@@ -210,6 +210,14 @@ class Tokens:
     def _no_entra_token(self, kind: type[RegistryError], error: Exception) -> RegistryError:
         reason = f"no Entra token for {self._options.audience!r}: {type(error).__name__} {shortened(str(error), 200)}"
         return kind(reason, operation="sign in", target=self._login_server)
+
+    def _no_role(self, call: Call, answer: Answer) -> Unauthorized:
+        error = registry_error(call, answer)
+        reason = (
+            f"{error.reason}; the identity has no role on this registry, expected at least one "
+            f"(or the registry refuses tokens for the audience {self._options.audience!r})"
+        )
+        return Unauthorized(reason, operation=call.operation, target=call.target, status=401, code=error.code)
 
     def _form(self, endpoint: str, **fields: str) -> Call:
         return Call(
@@ -237,9 +245,3 @@ class Tokens:
 def usable_seconds(claims: Claims) -> float:
     """Return how long a token is used: its lifetime less a tenth, at most five minutes."""
     return claims.lifetime_seconds - min(EARLIEST_REFRESH_SECONDS, claims.lifetime_seconds * REFRESH_SHARE)
-
-
-def _no_role(call: Call, answer: Answer) -> Unauthorized:
-    error = registry_error(call, answer)
-    reason = f"{error.reason}; the identity has no role on this registry, expected at least one"
-    return Unauthorized(reason, operation=call.operation, target=call.target, status=401, code=error.code)

@@ -180,6 +180,17 @@ async def test_reads_and_writes_are_throttled_apart(peer: Peer, opened: Open) ->
     assert (await registry.update_tag(AttributeUpdate(target=target))).digest == DIGEST
 
 
+async def test_audits_leave_calls_to_events(peer: Peer, opened: Open) -> None:
+    registry = opened(share=1.0, reads_per_minute=40, monotonic=lambda: 1000.0, request_timeout_seconds=1.0)
+    for _ in range(30):
+        await registry.background().tag(REPOSITORY, TAG)
+    with pytest.raises(Throttled, match="configured share"):
+        await registry.background().tag(REPOSITORY, TAG)
+    for _ in range(10):
+        await registry.tag(REPOSITORY, TAG)
+    assert peer.seen["GET"] == 40
+
+
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1e9", "nan", "inf", "Mon, 99 Foo 2026", "٣"])
 def test_an_unusable_retry_after_is_none(text: str) -> None:
     assert retry_after_seconds(Answer(status=429, headers={"Retry-After": text}, body=b"")) is None
