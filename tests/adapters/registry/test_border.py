@@ -198,6 +198,17 @@ async def test_fifty_megabytes_are_not_read(peer: Peer, opened: Open, status: in
     assert sent < 50
 
 
+async def test_the_connection_of_an_answer_that_was_not_read_is_closed_and_replaced(peer: Peer, opened: Open) -> None:
+    registry = opened(connections=1, maximum_body_bytes=1000)
+    replying(peer, b" " * MEBIBYTE)
+    with pytest.raises(UntrustedAnswer) as raised:
+        await registry.tag(REPOSITORY, TAG)
+    peer.answer = None
+    assert (await registry.tag(REPOSITORY, TAG)).digest == DIGEST
+    assert peer.connections == 2
+    assert raised.value.__traceback__  # keeps the answer alive, so that only closing it frees its connection
+
+
 async def test_a_compressed_answer_is_refused_without_inflating_it(peer: Peer, opened: Open) -> None:
     bomb = gzip.compress(b" " * (64 * MEBIBYTE))
     assert len(bomb) < MEBIBYTE
