@@ -213,7 +213,7 @@ def event_text(event: RegistryEvent, login_server: str, **changes: object) -> st
 
 @asynccontextmanager
 async def world(
-    authority: Authority, *, rules: str = RULES, mode: Mode = Mode.ENFORCE, limits: Limits | None = None
+    authority: Authority, *, rules: str = RULES, limits: Limits | None = None, share: float = 1.0
 ) -> AsyncIterator[World]:
     """Serve a registry and open the app's ports on it."""
     clock = Clock(pace=0, start=START)
@@ -226,7 +226,7 @@ async def world(
         )
         emulator.options.missing_content = "allowed"
         await stack.enter_async_context(serving(emulator, authority=authority))
-        registry = await stack.enter_async_context(opened_registry(emulator.login_server))
+        registry = await stack.enter_async_context(opened_registry(emulator.login_server, share=share))
         rows = open_sqlite(":memory:")
         stack.push_async_callback(rows.aclose)
         topic = Topic()
@@ -237,7 +237,7 @@ async def world(
             rows=rows,
             publisher=topic,
             clock=clock,
-            mode=mode,
+            mode=Mode.ENFORCE,
             limits=limits or Limits(),
         )
         made = World(emulator=emulator, app=app, clock=clock, topic=topic)
@@ -245,9 +245,11 @@ async def world(
 
 
 @asynccontextmanager
-async def opened_registry(login_server: str, *, request_timeout_seconds: float = 1.0) -> AsyncIterator[Registry]:
+async def opened_registry(
+    login_server: str, *, request_timeout_seconds: float = 1.0, share: float = 1.0
+) -> AsyncIterator[Registry]:
     options = AcrOptions(
-        audience="https://containerregistry.azure.net", request_timeout_seconds=request_timeout_seconds
+        audience="https://containerregistry.azure.net", request_timeout_seconds=request_timeout_seconds, share=share
     )
     registry = open_registry(LoginServer(login_server), credential=StaticCredential(), options=options)
     try:
