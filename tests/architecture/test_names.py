@@ -18,6 +18,8 @@ FORBIDDEN = frozenset(
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 ALLOWED = {
     "data": "the name of the field in Event Grid's and CloudEvents' own schemas, and of a file handed to a library",
+    "data_version": "Event Grid's own field `dataVersion`",
+    "text_data": "whether Event Grid's field `data` is delivered as text",
 }
 """Whole names that are allowed, each with the reason; a longer name that contains the word is not."""
 
