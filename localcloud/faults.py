@@ -1,6 +1,6 @@
 """Rules that break a service on purpose: which requests, how often, and in what way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
@@ -169,8 +169,8 @@ class Fault:
         return self.method in ("", method) and self.kind in ("", kind) and self.match in path
 
     @classmethod
-    def from_json(cls, document: object) -> "Fault":
-        """Parse a fault from a JSON object or raise InvalidFault naming the field."""
+    def from_json(cls, document: object, *, kinds: Collection[str] = ()) -> "Fault":
+        """Parse a fault from a JSON object or raise InvalidFault naming the field; no kinds given means any."""
         values = _object(document, "fault")
         action = _object(values.get("action"), "fault.action")
         name = action.get("type")
@@ -178,6 +178,8 @@ class Fault:
             raise InvalidFault(f"fault.action.type is {name!r}, expected one of {', '.join(ACTIONS)}")
         parsed = _build(ACTIONS[name], {k: v for k, v in action.items() if k != "type"}, "fault.action")
         rest = _checked(cls, {k: v for k, v in values.items() if k != "action"}, "fault")
+        if kinds and rest.get("kind", "") not in ("", *kinds):
+            raise InvalidFault(f"fault.kind is {rest['kind']!r}, expected one of {', '.join(sorted(kinds))}")
         return cls(action=parsed, **rest)  # type: ignore[arg-type]  # checked field by field above
 
 

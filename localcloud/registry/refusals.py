@@ -15,6 +15,9 @@ class Refusal(Exception):
     detail: object = _ABSENT
     headers: dict[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        return self.message
+
     def as_json(self) -> dict[str, object]:
         """Return the body; `detail` is left out when there is none."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
