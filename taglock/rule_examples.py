@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from msgspec import UNSET, UnsetType
 
-from taglock.domain.example import NO_RULE, broken_promise
+from taglock.domain.example import NO_RULE, broken_promise, judge
 from taglock.domain.reference import ImageReference, LoginServer, parse_reference
 from taglock.domain.rule import Example, RuleSet, Scope, Trigger
 from taglock.errors import InvalidConfiguration, InvalidInput, Problem
@@ -30,13 +30,13 @@ def build_example(table: ExampleTable, path: str) -> Example:
 
 def broken_promises(rules: RuleSet, path: str = "$.example") -> Iterator[Problem]:
     """Yield a problem for each example that does not hold; the paths count from the first example."""
-    names = [rule.name for rule in rules.rules]
+    names, by = [rule.name for rule in rules.rules], judge(rules)
     for index, example in enumerate(rules.examples):
         if example.expect != NO_RULE and example.expect not in names:
             near = get_close_matches(example.expect, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected the name of a rule or {NO_RULE!r}"
             yield Problem(f"{path}[{index}].expect", f"{shown(example.expect)} is no rule, {hint}")
-        elif (complaint := broken_promise(rules, example)) is not None:
+        elif (complaint := broken_promise(by, example)) is not None:
             yield Problem(f"{path}[{index}]", f"{spelled(example)} {complaint}")
 
 

@@ -6,6 +6,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from taglock.domain.rule import Action, Scope, Trigger
 
+MAXIMUM_TABLES = 500
+"""Rules, and examples, in one file; both are compared with all rules when the file is read."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 NAME_EXPECTED = "a name of 1 to 64 letters, digits, '.', '_', '-', starting with a letter or digit"
 
@@ -115,9 +117,24 @@ class FileTable(Struct, frozen=True, forbid_unknown_fields=True):
     rule: (
         Annotated[
             tuple[RuleTable, ...],
-            Meta(min_length=1, description="In order.", extra={"expected": "at least one [[rule]]"}),
+            Meta(
+                min_length=1,
+                max_length=MAXIMUM_TABLES,
+                description="In order.",
+                extra={"expected": f"1 to {MAXIMUM_TABLES} [[rule]] tables"},
+            ),
         ]
         | UnsetType
     )
     profile: Annotated[dict[Name, ProfileTable], Meta(description="Profiles by name.")] | UnsetType = UNSET
-    example: Annotated[tuple[ExampleTable, ...], Meta(description="Promises of this file.")] | UnsetType = UNSET
+    example: (
+        Annotated[
+            tuple[ExampleTable, ...],
+            Meta(
+                max_length=MAXIMUM_TABLES,
+                description="Promises of this file.",
+                extra={"expected": f"at most {MAXIMUM_TABLES} [[example]] tables"},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET

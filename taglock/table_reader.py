@@ -61,12 +61,16 @@ def _read(kind: Any, value: object, path: str, problems: list[Problem]) -> Any:
 def _read_list(kind: Any, value: object, path: str, problems: list[Problem]) -> Any:
     plain, metas = _unwrapped(kind)
     element = get_args(plain)[0]
-    if not isinstance(value, list) or (not value and any(meta.min_length for meta in metas)):
+    if not isinstance(value, list) or not all(_has_length(meta, len(value)) for meta in metas):
         problems.append(Problem(path, f"{shown(value)}, expected {_expected(kind)}"))
         return UNSET
     read = tuple(_read(element, entry, f"{path}[{index}]", problems) for index, entry in enumerate(value))
     # Tables keep their places, for the paths of later problems; a list of plain values is of use only as a whole.
     return read if _is_table(element) or UNSET not in read else UNSET
+
+
+def _has_length(meta: Meta, length: int) -> bool:
+    return length >= (meta.min_length or 0) and (meta.max_length is None or length <= meta.max_length)
 
 
 def _read_mapping(kind: Any, value: object, path: str, problems: list[Problem]) -> Any:

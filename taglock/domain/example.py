@@ -1,6 +1,6 @@
 """Examples of a rule file: decisions that it promises."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from taglock.domain.reference import LoginServer
 from taglock.domain.rule import (
@@ -19,19 +19,33 @@ NO_RULE = "none"
 _ANY_REGISTRY = LoginServer("any.registry.invalid")
 
 
-def broken_promise(rules: RuleSet, example: Example) -> str | None:
-    """Return why the example does not hold, None when it does.
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The rules by which examples are judged.
 
     An example that names no registry must hold in every registry, so it is decided twice: by all rules as if each
     applied everywhere, and by only those that do apply everywhere. The first rule to match is the same both times
     exactly when the registry cannot make a difference.
     """
-    if example.registry is not None:
-        return _complaint(_decided(rules, example, example.registry), example)
+
+    rules: RuleSet
+    everywhere: RuleSet
+    unrestricted: RuleSet
+
+
+def judge(rules: RuleSet) -> Judge:
+    """Return the judge of the examples of these rules."""
     everywhere = tuple(replace(rule, registries=EVERYTHING) for rule in rules.rules)
     unrestricted = tuple(rule for rule in rules.rules if rule.registries.is_everything)
-    widest = _decided(replace(rules, rules=everywhere), example, _ANY_REGISTRY)
-    narrowest = _decided(replace(rules, rules=unrestricted), example, _ANY_REGISTRY)
+    return Judge(rules, replace(rules, rules=everywhere), replace(rules, rules=unrestricted))
+
+
+def broken_promise(judge: Judge, example: Example) -> str | None:
+    """Return why the example does not hold, None when it does."""
+    if example.registry is not None:
+        return _complaint(_decided(judge.rules, example, example.registry), example)
+    widest = _decided(judge.everywhere, example, _ANY_REGISTRY)
+    narrowest = _decided(judge.unrestricted, example, _ANY_REGISTRY)
     if _decider(widest) != _decider(narrowest):
         return f"depends on the registry (rule {_decider(widest)!r}), expected REGISTRY/ in front of the repository"
     return _complaint(narrowest, example)

@@ -61,4 +61,4 @@ def _version(text: str) -> Version | None:
         version = Version.parse(text.removeprefix("v"))
     except ValueError:
         return None
-    return version if version.build is None and text.isascii() else None
+    return version if version.build is None else None

@@ -136,8 +136,8 @@ def test_a_cosign_tag_is_ignored_unless_a_pattern_names_such_tags(end: str) -> N
         assert "cosign" in decision.reason
     for table in ('name = "r"\ntags = { glob = ["sha256-*"] }', "name = 'r'\ntags = { regex = 'sha256-.*' }"):
         assert isinstance(decide(rules(table), signature), Protect)
-    excluded = 'name = "r"\ntags = { glob = ["sha256-*"], exclude = ["*.sig", "*.att", "*.sbom"] }'
-    assert isinstance(decide(rules(excluded), signature), Ignore)
+    for excluded in ('glob = ["sha256-*"], exclude = ["*.s*", "*.att"]', 'glob = ["sha256-*", "!*.s*", "!*.att"]'):
+        assert isinstance(decide(rules(f'name = "r"\ntags = {{ {excluded} }}'), signature), Ignore)
 
 
 @pytest.mark.parametrize(

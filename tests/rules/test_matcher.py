@@ -82,6 +82,11 @@ def test_characters_of_other_glob_dialects_are_refused(character: str) -> None:
     assert [problem.path for problem in caught.value.problems] == ["$.x[1]"]
 
 
+def test_stars_stand_for_any_character_even_a_line_break() -> None:
+    assert glob_list(["a**"]).matches("a\nb")
+    assert glob_list(["a*"]).matches("a\nb")
+
+
 def test_letters_are_told_apart_by_case() -> None:
     assert not glob_list(["Latest*"]).matches("latest")
 

@@ -63,6 +63,8 @@ expect = "first"
         ("version = 1\nrule = []", ["$.rule"]),
         ("version = 1\nrule = [1]", ["$.rule[0]"]),
         ('version = 1\nrule = "x"', ["$.rule"]),
+        ("version = 1\n" + "[[rule]]\n" * 501, ["$.rule"]),
+        (RULE + '[[example]]\nimage = "a:1"\nexpect = "r"\n' * 501, ["$.example"]),
         ("version = 1\n[[rule]]", ["$.rule[0].name"]),
         ('version = 2\n[[rule]]\nname = "r"', ["$.version"]),
         ('version = true\n[[rule]]\nname = "r"', ["$.version"]),

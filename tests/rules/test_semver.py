@@ -51,6 +51,16 @@ def test_a_caret_keeps_the_first_number_that_is_not_zero(one: Version, base: Ver
     assert parse_range(f"^{base}").contains(one) == (same and one >= base)
 
 
+@given(VERSIONS, st.integers(0, 2), st.integers(0, 2))
+def test_a_caret_before_a_partial_version_keeps_what_was_written_or_the_first_that_is_not_zero(
+    one: Version, major: int, minor: int
+) -> None:
+    assert parse_range(f"^{major}").contains(one) == (one.major == major)
+    begins = (one.major, one.minor) == (0, minor) if major == 0 else one.major == major and one.minor >= minor
+    assert parse_range(f"^{major}.{minor}").contains(one) == begins
+    assert parse_range(f"^{major}.{minor}.x").contains(one) == begins
+
+
 @given(VERSIONS, VERSIONS, VERSIONS)
 def test_a_space_is_and_a_double_bar_is_or(one: Version, low: Version, high: Version) -> None:
     above, below = parse_range(f">={low}").contains(one), one < high
