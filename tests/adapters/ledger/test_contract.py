@@ -151,12 +151,15 @@ async def test_delete_with_a_version_removes_only_that_version(rows: RowStore, p
         await rows.write([Delete(key, current.version)])
 
 
-async def test_a_conflict_undoes_the_whole_write(rows: RowStore, partition: str) -> None:
-    a, b, c, d = (RowKey(partition, key) for key in "abcd")
-    await rows.write([Insert(b, b"b"), Insert(c, b"c")])
+@pytest.mark.parametrize("place", range(4))
+async def test_a_conflict_undoes_the_whole_write(rows: RowStore, partition: str, place: int) -> None:
+    a, b, c, taken = (RowKey(partition, key) for key in "abcd")
+    await rows.write([Insert(b, b"b"), Insert(c, b"c"), Insert(taken, b"d")])
     before = await rows.scan(partition)
+    changes: list[Change] = [Insert(a, b"new"), Upsert(b, b"new"), Delete(c)]
+    changes.insert(place, Insert(taken, b"again"))
     with pytest.raises(LedgerConflict):
-        await rows.write([Insert(a, b"new"), Upsert(b, b"new"), Delete(c), Insert(b, b"conflict"), Upsert(d, b"new")])
+        await rows.write(changes)
     assert await rows.scan(partition) == before
 
 

@@ -53,6 +53,7 @@ async def test_rows_outlive_the_store(rows: SqliteRows, file: Path) -> None:
     await rows.write([Insert(RowKey("p", "a"), b"1")])
     before = await rows.scan("p")
     await rows.aclose()
+    assert not Path(f"{file}-wal").exists()
     again = open_sqlite(str(file))
     assert await again.scan("p") == before
     await again.aclose()
@@ -157,6 +158,25 @@ async def test_a_file_locked_by_another_writer_is_a_ledger_error_and_heals(
     other.execute("COMMIT")
     other.close()
     await rows.write([Insert(RowKey("p", "b"), b"2")])
+
+
+async def test_a_new_file_that_another_opens_at_the_same_moment_is_waited_for(
+    rows: SqliteRows, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.parent.mkdir(parents=True)
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if other.in_transaction:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr("taglock.adapters.ledger_sqlite_rows.time.sleep", pause)
+    await rows.write([Insert(RowKey("p", "a"), b"1")])
+    assert pauses
+    other.close()
 
 
 async def test_a_corrupt_file_is_a_ledger_error_that_names_it(rows: SqliteRows, file: Path) -> None:
