@@ -1,11 +1,12 @@
 """The local cloud as one thing: registry, Event Grid, identity, control API and, if wanted, the Functions host."""
 
 import contextlib
+import fcntl
 import secrets
 import shutil
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -156,6 +157,7 @@ class LocalCloud:
         if self.options.folder is None:
             return Path(self._closing.enter_context(tempfile.TemporaryDirectory(prefix="localcloud-")))
         self.options.folder.mkdir(parents=True, exist_ok=True)
+        self._closing.enter_context(_sole_user(self.options.folder))
         _forget_last_life(self.options.folder)
         return self.options.folder.resolve()
 
@@ -229,6 +231,17 @@ class LocalCloud:
         return Subscription(
             name=function, endpoint=hook, schema=self.options.schema, event_types=frozenset({event_type})
         )
+
+
+@contextlib.contextmanager
+def _sole_user(folder: Path) -> Iterator[None]:
+    """Hold the folder; OSError while another local cloud, which would lose its files, holds it."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"state folder {str(folder)!r}: expected no other local cloud that uses it") from None
+        yield
 
 
 def _forget_last_life(folder: Path) -> None:
