@@ -17,7 +17,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 PROGRAM = PROJECT / "node_modules" / ".bin" / "azurite"
-LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (http://127\.0\.0\.1:\d+)")
+LISTENING = re.compile(r"Azurite (Blob|Queue|Table) service is successfully listening at (https?://127\.0\.0\.1:\d+)")
 FLAGS = (
     *("--silent", "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck"),
     *(f"--{service}Host=127.0.0.1" for service in ("blob", "queue", "table")),
@@ -66,10 +66,10 @@ def install() -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Azurite]:
-    """Run the emulator in memory until the block ends."""
+def running(folder: Path, *flags: str) -> Iterator[Azurite]:
+    """Run the emulator in memory until the block ends; further flags, for example --oauth, are given to it."""
     child = subprocess.Popen(
-        [str(PROGRAM), *FLAGS],
+        [str(PROGRAM), *FLAGS, *flags],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

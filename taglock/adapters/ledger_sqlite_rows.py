@@ -59,6 +59,10 @@ class Connection:
         """Run a statement without parameters, such as BEGIN."""
         self._connection.execute(statement)
 
+    def setting(self, pragma: str) -> object:
+        """Return how the connection is set, for example `synchronous`."""
+        return self._connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+
     def roll_back(self) -> None:
         """End the transaction if there is one; SQLite may have ended it itself (full disk)."""
         if self._connection.in_transaction:

@@ -187,15 +187,17 @@ async def test_a_corrupt_file_is_a_ledger_error_that_names_it(rows: SqliteRows, 
             await attempt
 
 
-async def test_a_file_damaged_while_open_is_a_ledger_error(rows: SqliteRows, file: Path) -> None:
+async def test_a_damaged_file_is_a_ledger_error_until_it_is_restored(rows: SqliteRows, file: Path) -> None:
     await rows.write([Insert(RowKey("p", f"{index:03}"), b"x" * 5000) for index in range(90)])
     await rows.aclose()
-    damaged = bytearray(file.read_bytes())
-    damaged[4096:] = b"\xa5" * (len(damaged) - 4096)
-    file.write_bytes(damaged)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
     again = open_sqlite(str(file))
     with pytest.raises(LedgerError, match="SQLITE_CORRUPT"):
         await again.scan("p")
+    file.unlink()
+    file.write_bytes(whole)
+    assert len(await again.scan("p")) == 90
     await again.aclose()
 
 

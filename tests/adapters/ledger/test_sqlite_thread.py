@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taglock.adapters.ledger_sqlite_rows import Connection
+from taglock.adapters.ledger_sqlite_rows import Connection, opened
 from taglock.adapters.ledger_sqlite_thread import LedgerThread, ReadJob, WriteJob
 from taglock.domain.row import Insert, RowKey
 
@@ -95,3 +95,10 @@ async def test_the_event_loop_runs_while_the_thread_waits(thread: LedgerThread) 
     assert not job.future.done()
     gate.open.set()
     await job.future
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    connection = opened(str(tmp_path / "ledger.sqlite"))
+    assert connection.setting("journal_mode") == "wal"
+    assert connection.setting("synchronous") == 2  # FULL
+    connection.close()
