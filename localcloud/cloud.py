@@ -46,10 +46,18 @@ from localcloud.tls import Authority
 ADDRESS = "127.0.0.1"
 SUBSCRIPTION_ID = "00000000-0000-0000-0000-000000000001"
 LOCATION = "westeurope"
-IMAGE_PUSHED = "Microsoft.ContainerRegistry.ImagePushed"
-IMAGE_DELETED = "Microsoft.ContainerRegistry.ImageDeleted"
-SUBSCRIBED = {"image_pushed": IMAGE_PUSHED, "image_deleted": IMAGE_DELETED}
-"""The registry's event types by the function that gets them when the app has it."""
+SUBSCRIBED = {
+    "image_pushed": frozenset({"Microsoft.ContainerRegistry.ImagePushed"}),
+    "image_deleted": frozenset({"Microsoft.ContainerRegistry.ImageDeleted"}),
+    "image_deployed": frozenset(
+        {
+            "Microsoft.Resources.ResourceWriteSuccess",
+            "Microsoft.ResourceNotifications.Resources.CreatedOrUpdated",
+            "Microsoft.Web.SlotSwapCompleted",
+        }
+    ),
+}
+"""The event types by the function that gets them when the app has it; deployments come in by the control API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,15 +230,13 @@ class LocalCloud:
         self.functions = host
         keys = KeysState(master=host.keys.master, default=host.keys.default, eventgrid=host.keys.eventgrid)
         self.state = replace(self.state, functions=FunctionsState(endpoint=host.endpoint, keys=keys))
-        for function, event_type in SUBSCRIBED.items():
+        for function, event_types in SUBSCRIBED.items():
             if function in host.functions:
-                await self.event_grid.subscribe(self._subscription(host, function, event_type))
+                await self.event_grid.subscribe(self._subscription(host, function, event_types))
 
-    def _subscription(self, host: RunningHost, function: str, event_type: str) -> Subscription:
+    def _subscription(self, host: RunningHost, function: str, event_types: frozenset[str]) -> Subscription:
         hook = f"{host.endpoint}/runtime/webhooks/EventGrid?functionName={function}&code={host.keys.eventgrid}"
-        return Subscription(
-            name=function, endpoint=hook, schema=self.options.schema, event_types=frozenset({event_type})
-        )
+        return Subscription(name=function, endpoint=hook, schema=self.options.schema, event_types=event_types)
 
 
 @contextlib.contextmanager

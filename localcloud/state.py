@@ -121,7 +121,6 @@ def app_environment(state: State, *, ledger: Path) -> Mapping[str, str]:
         "TAGLOCK_MODE": os.environ.get("TAGLOCK_MODE") or "enforce",
         # `SSL_CERT_FILE` is ignored by the requests library, which older clients use.
         "REQUESTS_CA_BUNDLE": state.ca_file,
-        **({} if state.arm.endpoint is None else {"TAGLOCK_ARM_ENDPOINT": state.arm.endpoint}),
     }
 
 

@@ -23,7 +23,7 @@ class OutputWriter:
         self._storage = storage
         self._now = now
 
-    def write(self, function: Function, result: Result) -> None:
+    async def write(self, function: Function, result: Result) -> None:
         """Write every queue and blob output of the run; OutputFailed says which one could not be written."""
         values = _values(result)
         for output in function.outputs:
@@ -31,17 +31,17 @@ class OutputWriter:
             if value is None:
                 continue
             if isinstance(output, QueueOutput):
-                self._send(fill(output.queue, self._now()).lower(), value)
+                await self._send(fill(output.queue, self._now()).lower(), value)
             elif isinstance(output, BlobOutput):
-                self._storage.put_blob(fill(output.path, self._now()), _content(value))
+                await self._storage.put_blob(fill(output.path, self._now()), _content(value))
 
-    def _send(self, queue: str, value: TypedData) -> None:
+    async def _send(self, queue: str, value: TypedData) -> None:
         bodies = message_bodies(value)
         for body in bodies:
             if len(body.encode()) > MAXIMUM_MESSAGE_BYTES:
                 raise OutputFailed(f"message of {len(body.encode())} bytes to {queue!r}: expected at most 65,536")
         for body in bodies:
-            self._storage.put_message(queue, body, self._now())
+            await self._storage.put_message(queue, body, self._now())
 
 
 def message_bodies(value: TypedData) -> list[str]:

@@ -32,7 +32,7 @@ class QueueListener:
         try:
             while True:
                 free = self._settings.batch_size - len(underway)
-                for message in storage.take_messages(self._trigger.queue, free, clock.now(), LEASE) if free else ():
+                for message in await self._taken(free, storage, clock):
                     task = asyncio.create_task(self._run(message, storage, clock))
                     underway.add(task)
                     task.add_done_callback(underway.discard)
@@ -42,13 +42,16 @@ class QueueListener:
             for task in underway:
                 task.cancel()
 
+    async def _taken(self, most: int, storage: Storage, clock: Clock) -> list[Message]:
+        return await storage.take_messages(self._trigger.queue, most, clock.now(), LEASE) if most else []
+
     async def _run(self, message: Message, storage: Storage, clock: Clock) -> None:
         result = await self._runner.run(self._function, queue_call(self._function, self._trigger, message))
         if result.failure is None:
-            storage.delete_message(message)
+            await storage.delete_message(message)
         elif message.dequeue_count >= self._settings.max_dequeue_count:
             _LOGGER.warning("message %s goes to %s-poison", message.id, message.queue)
-            storage.put_message(f"{message.queue}-poison", message.body, clock.now())
-            storage.delete_message(message)
+            await storage.put_message(f"{message.queue}-poison", message.body, clock.now())
+            await storage.delete_message(message)
         else:
-            storage.show_message(message, clock.now() + self._settings.visibility_timeout)
+            await storage.show_message(message, clock.now() + self._settings.visibility_timeout)

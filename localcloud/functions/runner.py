@@ -70,11 +70,11 @@ class Runner:
         except TimeoutError:
             self.on_timeout(function)
             return Result(failure=f"TimeoutError: {function.name!r} ran longer than {self._timeout_seconds} seconds")
-        return result if result.failure is not None else self._written(function, result)
+        return result if result.failure is not None else await self._written(function, result)
 
-    def _written(self, function: Function, result: Result) -> Result:
+    async def _written(self, function: Function, result: Result) -> Result:
         try:
-            self._outputs.write(function, result)
+            await self._outputs.write(function, result)
         except (HostError, OSError) as error:
             return Result(failure=f"{type(error).__name__}: {error}")
         return result

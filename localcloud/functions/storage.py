@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -31,31 +32,31 @@ class Message:
 class Storage(Protocol):
     """A storage account as far as bindings use it."""
 
-    def put_message(self, queue: str, body: str, now: datetime) -> Message:
+    async def put_message(self, queue: str, body: str, now: datetime) -> Message:
         """Add a message that is visible at once."""
         ...
 
-    def take_messages(self, queue: str, most: int, now: datetime, lease: timedelta) -> list[Message]:
+    async def take_messages(self, queue: str, most: int, now: datetime, lease: timedelta) -> list[Message]:
         """Take up to that many visible messages, oldest first, and hide them for the lease."""
         ...
 
-    def show_message(self, message: Message, visible: datetime) -> None:
+    async def show_message(self, message: Message, visible: datetime) -> None:
         """Make a taken message visible again from that moment."""
         ...
 
-    def delete_message(self, message: Message) -> None:
+    async def delete_message(self, message: Message) -> None:
         """Remove a message; nothing happens when it is gone already."""
         ...
 
-    def put_blob(self, path: str, content: bytes) -> None:
+    async def put_blob(self, path: str, content: bytes) -> None:
         """Write the blob `container/name`, over an older one if there is one."""
         ...
 
-    def read_state(self, name: str) -> dict[str, Any] | None:
+    async def read_state(self, name: str) -> dict[str, Any] | None:
         """Return what the host noted under the name; None when it noted nothing."""
         ...
 
-    def write_state(self, name: str, state: dict[str, Any]) -> None:
+    async def write_state(self, name: str, state: dict[str, Any]) -> None:
         """Note something under the name, to be read after a restart."""
         ...
 
@@ -66,7 +67,7 @@ class FolderStorage:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put_message(self, queue: str, body: str, now: datetime) -> Message:
+    async def put_message(self, queue: str, body: str, now: datetime) -> Message:
         """Add a message that is visible at once."""
         message = Message(
             id=str(uuid.uuid4()), queue=queue, body=body, inserted=now, expires=now + MESSAGE_LIFE, visible=now
@@ -74,30 +75,31 @@ class FolderStorage:
         self._write(message)
         return message
 
-    def take_messages(self, queue: str, most: int, now: datetime, lease: timedelta) -> list[Message]:
+    async def take_messages(self, queue: str, most: int, now: datetime, lease: timedelta) -> list[Message]:
         """Take up to that many visible messages, oldest first, and hide them for the lease."""
         taken: list[Message] = []
-        for message in self.messages(queue):
+        for message in self._messages(queue):
             if message.expires <= now:
-                self.delete_message(message)
-            elif message.visible <= now and len(taken) < most:
+                await self.delete_message(message)
+            elif message.visible <= now:
                 taken.append(self._take(message, now + lease))
+            if len(taken) == most:
+                break
         return taken
 
-    def show_message(self, message: Message, visible: datetime) -> None:
+    async def show_message(self, message: Message, visible: datetime) -> None:
         """Make a taken message visible again from that moment."""
         self._write(replace(message, visible=visible))
 
-    def delete_message(self, message: Message) -> None:
+    async def delete_message(self, message: Message) -> None:
         """Remove a message; nothing happens when it is gone already."""
         self._path(message).unlink(missing_ok=True)
 
     def messages(self, queue: str) -> list[Message]:
         """Return every message of the queue, hidden ones included, oldest first."""
-        folder = self._folder / "queues" / queue
-        return [_parse_message(path.read_text()) for path in sorted(folder.glob("*.json"))]
+        return list(self._messages(queue))
 
-    def put_blob(self, path: str, content: bytes) -> None:
+    async def put_blob(self, path: str, content: bytes) -> None:
         """Write the blob `container/name`, over an older one if there is one."""
         parts = PurePosixPath(path).parts
         if len(parts) < 2 or path.startswith("/") or ".." in parts:
@@ -108,14 +110,18 @@ class FolderStorage:
         """Return a blob's content; FileNotFoundError when it is not there."""
         return (self._folder / "blobs" / path).read_bytes()
 
-    def read_state(self, name: str) -> dict[str, Any] | None:
+    async def read_state(self, name: str) -> dict[str, Any] | None:
         """Return what the host noted under the name; None when it noted nothing."""
         path = self._folder / "state" / f"{name}.json"
         return json.loads(path.read_bytes()) if path.exists() else None
 
-    def write_state(self, name: str, state: dict[str, Any]) -> None:
+    async def write_state(self, name: str, state: dict[str, Any]) -> None:
         """Note something under the name, to be read after a restart."""
         _write_whole(self._folder / "state" / f"{name}.json", json.dumps(state).encode())
+
+    def _messages(self, queue: str) -> Iterator[Message]:
+        for path in sorted((self._folder / "queues" / queue).glob("*.json")):
+            yield _parse_message(path.read_text())
 
     def _take(self, message: Message, visible: datetime) -> Message:
         taken = replace(

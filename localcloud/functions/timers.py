@@ -25,13 +25,13 @@ class TimerListener:
 
     async def listen(self, storage: Storage) -> None:
         """Run for ever; ends only by being cancelled."""
-        memory = _Memory(self._function, self._trigger, storage)
+        memory = await _Memory.of(self._function, self._trigger, storage)
         missed = memory.was_missed(self._clock.now())
         if missed or self._trigger.run_on_startup:
             await self._run_on_schedule(memory, past_due=missed)
         while True:
             due = self._trigger.schedule.after(self._clock.now())
-            memory.note(following=due, now=self._clock.now())
+            await memory.note(following=due, now=self._clock.now())
             await self._clock.sleep_until(due)
             # More than one occurrence passed: the host slept through some, which one late run stands for.
             late = self._trigger.schedule.after(due) <= self._clock.now()
@@ -42,7 +42,7 @@ class TimerListener:
         await self._run(timer_value(past_due=False, status=None, trigger=self._trigger))
 
     async def _run_on_schedule(self, memory: "_Memory", *, past_due: bool) -> None:
-        memory.note_run(self._clock.now())
+        await memory.note_run(self._clock.now())
         await self._run(timer_value(past_due=past_due, status=memory.status(), trigger=self._trigger))
 
     async def _run(self, value: str) -> None:
@@ -53,29 +53,35 @@ class TimerListener:
 class _Memory:
     """What a timer remembers over restarts; nothing when its schedule is too quick for that or it does not want it."""
 
-    def __init__(self, function: Function, trigger: TimerTrigger, storage: Storage) -> None:
-        self._name = f"timer-{function.name}"
-        self._wanted = trigger.use_monitor and trigger.schedule.is_monitored
+    def __init__(self, name: str, storage: Storage | None, status: dict[str, str]) -> None:
+        self._name = name
         self._storage = storage
-        self._status: dict[str, str] = (storage.read_state(self._name) or {}) if self._wanted else {}
+        self._status = status
+
+    @classmethod
+    async def of(cls, function: Function, trigger: TimerTrigger, storage: Storage) -> "_Memory":
+        name = f"timer-{function.name}"
+        if not (trigger.use_monitor and trigger.schedule.is_monitored):
+            return cls(name, None, {})
+        return cls(name, storage, await storage.read_state(name) or {})
 
     def was_missed(self, now: datetime) -> bool:
         following = self._status.get("Next")
         return following is not None and datetime.fromisoformat(following) < now
 
-    def note(self, *, following: datetime, now: datetime) -> None:
-        self._write({"Last": _NEVER, **self._status, "Next": _text(following), "LastUpdated": _text(now)})
+    async def note(self, *, following: datetime, now: datetime) -> None:
+        await self._write({"Last": _NEVER, **self._status, "Next": _text(following), "LastUpdated": _text(now)})
 
-    def note_run(self, now: datetime) -> None:
-        self._write({**self._status, "Last": _text(now), "LastUpdated": _text(now)})
+    async def note_run(self, now: datetime) -> None:
+        await self._write({**self._status, "Last": _text(now), "LastUpdated": _text(now)})
 
     def status(self) -> dict[str, str] | None:
-        return self._status if self._wanted else None
+        return self._status if self._storage is not None else None
 
-    def _write(self, status: dict[str, str]) -> None:
+    async def _write(self, status: dict[str, str]) -> None:
         self._status = status
-        if self._wanted:
-            self._storage.write_state(self._name, status)
+        if self._storage is not None:
+            await self._storage.write_state(self._name, status)
 
 
 _NEVER = "0001-01-01T00:00:00+00:00"

@@ -87,3 +87,9 @@ async def test_exception_is_an_empty_500_and_is_recorded(sample: Hosted) -> None
 
 async def test_synchronous_function_runs_with_its_context(sample: Hosted) -> None:
     assert await get(sample, "/api/sync") == (200, "synchronous")
+
+
+@pytest.mark.parametrize("path", ["/api/nothing-returned", "/api/nothing-annotated"])
+async def test_function_that_returns_nothing_is_refused_by_the_worker(sample: Hosted, path: str) -> None:
+    assert await get(sample, path) == (500, "")
+    assert "NoneType" in str(sample.host.runner.runs[-1].failure)

@@ -45,16 +45,16 @@ async def test_output_that_cannot_be_written_fails_the_run(sample: Hosted) -> No
     assert sample.storage.messages("orders") == []
 
 
-def test_taken_message_is_hidden_for_the_lease_and_comes_back_after_it(sample_storage: FolderStorage) -> None:
+async def test_taken_message_is_hidden_for_the_lease_and_comes_back_after_it(sample_storage: FolderStorage) -> None:
     lease = timedelta(minutes=10)
-    sample_storage.put_message("q", "a", START)
-    (first,) = sample_storage.take_messages("q", 5, START, lease)
-    assert sample_storage.take_messages("q", 5, START + timedelta(minutes=9), lease) == []
-    (second,) = sample_storage.take_messages("q", 5, START + lease, lease)
+    await sample_storage.put_message("q", "a", START)
+    (first,) = await sample_storage.take_messages("q", 5, START, lease)
+    assert await sample_storage.take_messages("q", 5, START + timedelta(minutes=9), lease) == []
+    (second,) = await sample_storage.take_messages("q", 5, START + lease, lease)
     assert (first.id, first.dequeue_count, second.dequeue_count) == (second.id, 1, 2)
 
 
-def test_message_expires_after_seven_days(sample_storage: FolderStorage) -> None:
-    sample_storage.put_message("q", "a", START)
-    assert sample_storage.take_messages("q", 5, START + timedelta(days=7), timedelta(minutes=1)) == []
+async def test_message_expires_after_seven_days(sample_storage: FolderStorage) -> None:
+    await sample_storage.put_message("q", "a", START)
+    assert await sample_storage.take_messages("q", 5, START + timedelta(days=7), timedelta(minutes=1)) == []
     assert sample_storage.messages("q") == []

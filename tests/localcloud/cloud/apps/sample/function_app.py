@@ -84,6 +84,16 @@ async def raising(req: func.HttpRequest) -> str:
     raise RuntimeError("this one always fails")
 
 
+@app.route(route="nothing-returned", auth_level=func.AuthLevel.ANONYMOUS)
+async def nothing_returned(req: func.HttpRequest) -> func.HttpResponse:
+    return None  # type: ignore[return-value]
+
+
+@app.route(route="nothing-annotated", auth_level=func.AuthLevel.ANONYMOUS)
+async def nothing_annotated(req):  # type: ignore[no-untyped-def]
+    return None
+
+
 @app.route(route="sync", auth_level=func.AuthLevel.ANONYMOUS)
 def synchronous(req: func.HttpRequest, context: func.Context) -> str:
     return context.function_name
