@@ -119,7 +119,7 @@ def _transport(options: AcrOptions) -> "AsyncHttpTransport[Any, Any]":
         session=session,
         session_owner=True,
         use_env_settings=False,
-        connection_timeout=min(CONNECT_TIMEOUT_SECONDS, options.request_timeout_seconds),
+        connection_timeout=min(CONNECT_TIMEOUT_SECONDS, options.request_timeout_seconds / 2),
         read_timeout=None,  # the border policy has one deadline for the whole request
     )
     return transport

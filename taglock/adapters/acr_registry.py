@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from taglock.adapters.acr_answer import next_path, untrusted
-from taglock.adapters.acr_call import AcrOptions, Action, Answer, Call, Category, Need, Priority
+from taglock.adapters.acr_call import AcrOptions, Action, Call, Category, Need, Priority
 from taglock.adapters.acr_content import ACCEPTED_MANIFESTS, OCI_INDEX, manifest_content, referrer_digests
 from taglock.adapters.acr_pipeline import Channel
 from taglock.adapters.acr_wire import manifest_state, repository_state, tag_state, update_body
@@ -89,33 +89,33 @@ class AcrRegistry:
 
     async def content(self, repository: Repository, digest: Digest) -> ManifestContent:
         """Read a manifest's content, verified against its digest; needs the permission to pull."""
-        call = self._pull("read content", repository, digest, endpoint="manifests")
+        target = manifest_target(self.login_server, repository, digest)
+        call = self._pull("read content", target, oci_path(target, "manifests"), Category.READ)
         return manifest_content(call, await self._channel.send(call), digest)
 
     async def referrers(self, repository: Repository, digest: Digest) -> list[Digest]:
         """List the manifests whose subject is this one, without repeats; none for a registry that knows no referrers.
 
-        More than 100 pages, or a page that comes twice, raise UntrustedAnswer.
+        More than 100 pages, or a page that comes twice, raise UntrustedAnswer. Needs the permission to pull.
         """
-        call = self._pull("list referrers", repository, digest, endpoint="referrers")
+        target = manifest_target(self.login_server, repository, digest)
         found: dict[Digest, None] = {}
         seen: set[str] = set()
-        while (page := await self._referrers_page(call)) is not None:
-            found |= dict.fromkeys(referrer_digests(call, page))
-            following = next_path(call, page)
-            if following is None:
-                break
-            seen.add(call.path)
+        following: str | None = oci_path(target, "referrers")
+        while following is not None:
+            call = self._pull("list referrers", target, following, Category.REFERRERS)
             if following in seen or len(seen) >= MAXIMUM_REFERRER_PAGES:
                 raise untrusted(call, f"endless paging after {len(seen)} pages, expected a last page")
-            call = self._pull("list referrers", repository, digest, endpoint="referrers", path=following)
+            try:
+                page = await self._channel.send(call)
+            except NotFound:
+                if seen:
+                    raise  # a list that ends in the middle is not a list
+                break
+            seen.add(following)
+            found |= dict.fromkeys(referrer_digests(call, page))
+            following = next_path(call, page)
         return list(found)
-
-    async def _referrers_page(self, call: Call) -> Answer | None:
-        try:
-            return await self._channel.send(call)
-        except NotFound:
-            return None
 
     def _read(self, operation: str, target: Target) -> Call:
         return Call(
@@ -143,20 +143,22 @@ class AcrRegistry:
             body=update_body(update),
         )
 
-    def _pull(
-        self, operation: str, repository: Repository, digest: Digest, *, endpoint: str, path: str | None = None
-    ) -> Call:
-        referrers = endpoint == "referrers"
+    def _pull(self, operation: str, target: Target, path: str, category: Category) -> Call:
         return Call(
             method="GET",
-            path=path or f"/v2/{quote(repository, safe='')}/{endpoint}/{quote(digest, safe='')}",
+            path=path,
             operation=operation,
-            target=str(manifest_target(self.login_server, repository, digest)),
-            category=Category.REFERRERS if referrers else Category.READ,
-            need=Need(repository=repository, action=Action.PULL),
+            target=str(target),
+            category=category,
+            need=Need(repository=target.repository, action=Action.PULL),
             priority=self._priority,
-            accept=OCI_INDEX if referrers else ACCEPTED_MANIFESTS,
+            accept=OCI_INDEX if category is Category.REFERRERS else ACCEPTED_MANIFESTS,
         )
+
+
+def oci_path(target: Target, endpoint: str) -> str:
+    """Return the path of a manifest in the OCI API: its content (`manifests`) or its `referrers`."""
+    return f"/v2/{quote(target.repository, safe='')}/{endpoint}/{quote(target.name, safe='')}"
 
 
 def attributes_path(target: Target) -> str:

@@ -135,8 +135,7 @@ class Tokens:
         return await asyncio.shield(flight)
 
     async def _drain(self) -> None:
-        """Ask for all that was wanted in the same turn of the loop, ten scopes a request as acr-cli does."""
-        await asyncio.sleep(0)
+        """Ask for all that was wanted in the turn of the loop before, ten scopes a request as acr-cli does."""
         queue, self._queue = self._queue, []
         for start in range(0, len(queue), SCOPES_PER_REQUEST):
             self._start(self._land(queue[start : start + SCOPES_PER_REQUEST]))

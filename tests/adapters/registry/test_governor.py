@@ -104,6 +104,22 @@ async def test_audits_hold_at_most_half_of_the_connections() -> None:
     assert inside == 6
 
 
+async def test_a_held_registry_refuses_at_once_although_every_connection_is_busy() -> None:
+    rules = governor(SetClock(), connections=1)
+    async with rules.admitted(EVENT):
+        rules.observe(EVENT, Answer(status=429, headers={"Retry-After": "60"}, body=b""))
+        assert await asyncio.wait_for(admit(rules, EVENT), 5) == 0
+
+
+async def test_a_hold_that_begins_while_a_call_waits_for_a_connection_refuses_it() -> None:
+    rules = governor(SetClock(), connections=1, longest_wait=100)
+    async with rules.admitted(EVENT):
+        waiting = asyncio.create_task(admit(rules, EVENT))
+        await asyncio.sleep(0)
+        rules.observe(EVENT, Answer(status=429, headers={"Retry-After": "60"}, body=b""))
+    assert await asyncio.wait_for(waiting, 5) == 0
+
+
 async def test_a_cancelled_wait_gives_its_connection_back() -> None:
     rules = governor(SetClock(), connections=1)
     async with rules.admitted(EVENT):

@@ -93,6 +93,23 @@ async def test_a_registry_that_cannot_be_reached_is_unavailable(credential: Cred
     await registry.aclose()
 
 
+async def test_a_peer_that_takes_connections_and_says_nothing_is_tried_once(credential: Credential) -> None:
+    taken: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _reader, writer: taken.append(writer), "127.0.0.1", 0)
+    login_server = LoginServer(f"127.0.0.1:{silent.sockets[0].getsockname()[1]}")
+    options = AcrOptions(audience="https://x", request_timeout_seconds=0.6)
+    registry = open_registry(login_server, credential=credential, options=options)
+    with pytest.raises(Unavailable) as raised:
+        await registry.tag(REPOSITORY, TAG)
+    assert raised.value.status is None
+    assert len(taken) == 1
+    await registry.aclose()
+    for writer in taken:
+        writer.close()
+    silent.close()
+    await silent.wait_closed()
+
+
 @pytest.mark.parametrize("status", [502, 503, 504])
 async def test_a_passing_failure_is_sent_once_more(peer: Peer, opened: Open, status: int) -> None:
     first(peer, 1, status)

@@ -168,6 +168,17 @@ async def test_a_dropped_action_is_named_and_its_token_is_not_kept(peer: Peer, o
     assert peer.seen["PATCH"] == 1
 
 
+async def test_an_identity_that_may_not_read_is_told_after_one_token(peer: Peer, opened: Open) -> None:
+    async def pull_only(_request: web.Request) -> web.StreamResponse:
+        access = [{"type": "repository", "name": "*", "actions": ["pull"]}]
+        return web.json_response({"access_token": jwt(iat=1, exp=4501, access=access)})
+
+    peer.token = pull_only
+    with pytest.raises(Unauthorized, match=r"lacks 'metadata_read'.*AcrPush and AcrPull cannot see locks"):
+        await opened().tag(REPOSITORY, TAG)
+    assert peer.seen == {"/oauth2/exchange": 1, "/oauth2/token": 1}
+
+
 async def test_a_reader_reads_with_a_narrow_token_and_cannot_write(peer: Peer, opened: Open) -> None:
     async def reader(request: web.Request) -> web.StreamResponse:
         scope = parse_qs(await request.text())["scope"][0].replace(",metadata_write", "")

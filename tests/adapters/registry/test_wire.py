@@ -31,7 +31,7 @@ from taglock.domain.reference import (
     tag_target,
 )
 from taglock.domain.state import AttributeUpdate, ManifestState, RepositoryState, TagState
-from taglock.errors import InvalidRequest, RegistryError, UntrustedAnswer
+from taglock.errors import InvalidRequest, NotFound, RegistryError, UntrustedAnswer
 from tests.adapters.registry.conftest import Open
 from tests.adapters.registry.peer import DIGEST, OTHER_DIGEST, REPOSITORY, TAG, Peer, jwt
 
@@ -328,6 +328,18 @@ async def test_content_under_a_longer_digest_is_verified_as_well(peer: Peer, ope
     content_reply(peer, document, kind=MANIFEST)
     digest = Digest(f"sha512:{hashlib.sha512(json.dumps(document).encode()).hexdigest()}")
     assert (await opened().content(REPOSITORY, digest)).digest == digest
+
+
+async def test_a_list_of_referrers_that_breaks_off_is_not_taken_for_whole(peer: Peer, opened: Open) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.query_string:
+            return web.Response(status=404)
+        link = f'</v2/prod/api/referrers/{DIGEST}?n=2>; rel="next"'
+        return web.Response(body=b'{"manifests":[]}', headers={"Content-Type": INDEX, "Link": link})
+
+    peer.answer = answer
+    with pytest.raises(NotFound):
+        await opened().referrers(REPOSITORY, DIGEST)
 
 
 async def test_referrers_of_all_pages_are_listed_once(peer: Peer, opened: Open) -> None:
