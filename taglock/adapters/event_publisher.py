@@ -60,12 +60,13 @@ def open_publisher(
 ) -> TopicPublisher:
     """Return the publisher of a topic such as https://NAME.REGION-1.eventgrid.azure.net/api/events.
 
-    Raises InvalidConfiguration unless the endpoint is https. Without a transport the SDK's own one is used.
+    Raises InvalidConfiguration unless the endpoint is https. Without a transport the SDK's own one is used, which takes
+    no proxy and no password (~/.netrc) from the environment.
     """
     _check_endpoint(endpoint)
     from azure.eventgrid.aio import EventGridPublisherClient
 
-    options: dict[str, Any] = {"retry_total": 0, "permit_redirects": False}
+    options: dict[str, Any] = {"retry_total": 0, "permit_redirects": False, "use_env_settings": False}
     if transport is not None:
         options["transport"] = transport
     return TopicPublisher(endpoint, EventGridPublisherClient(endpoint, credential, **options))

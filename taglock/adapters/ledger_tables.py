@@ -164,6 +164,7 @@ def open_tables(
         retry_total=READ_RETRIES,
         retry_backoff_factor=0.4,
         permit_redirects=False,
+        use_env_settings=False,  # neither a proxy nor ~/.netrc, which would replace our Authorization
     )
     return TableRows(client, f"ledger {endpoint!r} table {table!r}")
 

@@ -219,13 +219,13 @@ asyncio.run(main())
 """
 
 
-async def test_the_default_transport_trusts_the_authority_of_ssl_cert_file(
+async def test_the_default_transport_trusts_ssl_cert_file_and_takes_no_proxy_from_the_environment(
     endpoint: str, topic: Topic, ca_file: Path
 ) -> None:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PUBLISH, endpoint),
         cwd=PROJECT,
-        env=os.environ | {"SSL_CERT_FILE": str(ca_file)},
+        env=os.environ | {"SSL_CERT_FILE": str(ca_file), "HTTPS_PROXY": "http://127.0.0.1:1"},
         stderr=subprocess.PIPE,
     )
     _, errors = await child.communicate()
