@@ -103,7 +103,7 @@ def parse_manifest(body: bytes, content_type: str, digest: str | None = None) ->
     """Parse a manifest or raise the refusal MANIFEST_INVALID; the digest is the one it was pushed by, if any."""
     try:
         document = msgspec.json.decode(body, type=_Document)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise manifest_invalid(f"manifest invalid: {error}") from error
     media_type = _media_type(document, content_type)
     for each in _descriptors(document):
@@ -126,7 +126,7 @@ def platform_of(config: bytes) -> tuple[str | None, str | None]:
     """Return architecture and os from an image's config; None for what it does not say."""
     try:
         parsed = msgspec.json.decode(config, type=_Config)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None, None
     return parsed.architecture, parsed.os
 

@@ -53,7 +53,7 @@ def parse_change(body: bytes, *, quarantine: bool) -> Change:
     """Parse a PATCH body or raise the refusal that says which key is wrong."""
     try:
         document = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise malformed(f"body is {body[:80]!r}, expected a JSON object: {error}") from error
     if not isinstance(document, dict):
         raise malformed(f"body is {document!r}, expected a JSON object")

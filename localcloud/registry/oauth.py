@@ -1,7 +1,6 @@
 """The token service: an AAD token for a refresh token, that one or an account for an access token."""
 
 import base64
-import binascii
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,7 +54,7 @@ def basic(authorization: str) -> tuple[str, str]:
         return "", ""
     try:
         username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of base64 or of UTF-8
         return "", ""
     return username, password
 

@@ -10,8 +10,8 @@ from localcloud.registry.refusals import Refusal, digest_invalid, not_emulated, 
 from localcloud.registry.routes import Need
 from localcloud.registry.wire import Reply
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
-_CONTENT_RANGE = re.compile(r"(?:bytes )?(\d+)-(\d+)(?:/.*)?", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,18})-(\d{1,18})(?:/.*)?", re.ASCII)
 
 
 def blob(call: Call) -> Reply:
@@ -86,9 +86,10 @@ def _asked_range(text: str, length: int) -> tuple[int, int]:
     found = _RANGE.fullmatch(text)
     if found is None or found[0] == "bytes=-":
         return 0, length - 1
-    if not found[1]:
-        return max(length - int(found[2]), 0), length - 1
-    first, last = int(found[1]), min(int(found[2] or length - 1), length - 1)
+    if found[1]:
+        first, last = int(found[1]), min(int(found[2] or length - 1), length - 1)
+    else:
+        first, last = max(length - int(found[2]), 0), length - 1
     if first > last:
         headers = {"Content-Range": f"bytes */{length}"}
         raise Refusal(416, "RANGE_INVALID", "invalid content range", headers=headers)

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from localcloud.registry import importing, locks, seed_document, synthetic
 from localcloud.registry.blobs import Blobs
-from localcloud.registry.content import DOCKER_MANIFEST, IMAGE_CONFIGS, Manifest, platform_of
+from localcloud.registry.content import DOCKER_MANIFEST, Manifest
+from localcloud.registry.describe import described, missing_content
 from localcloud.registry.events import Origin, RegistryEvent
 from localcloud.registry.flags import OPEN, Change, Flags
 from localcloud.registry.options import RegistryOptions
@@ -35,6 +36,12 @@ class Store:
         self.deferred_imports: list[importing.DeferredImport] = []
         self._now = now
         self._emit = emit
+
+    def clear(self) -> None:
+        """Forget everything that was pushed, imported or seeded."""
+        self.repositories = Ordered()
+        self.blobs = Blobs()
+        self.deferred_imports = []
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -114,10 +121,13 @@ class Store:
         repository = self.repositories.get(name)
         if repository is not None:
             locks.check_push(repository, manifest.digest, tag, self.options)
-        if self.options.missing_content == "refused":
-            self._check_content(name, manifest)
+        missing = missing_content(manifest, repository, name, self.blobs)
+        if missing and self.options.missing_content == "refused":
+            raise content_missing(missing)
         changed = repository is None or not _held(repository, tag, manifest.digest)
         record = self.place(name, tag, manifest)
+        if tag is not None and changed and self.options.repush_tag_flags == "reset":
+            self.tag(name, tag).flags = OPEN
         if (tag is not None or self.options.event_for_digest_push) and (
             changed or self.options.event_for_known_content
         ):
@@ -130,7 +140,7 @@ class Store:
         repository = self.repository_or_new(name)
         record = repository.manifests.get(manifest.digest)
         if record is None:
-            record = self._record(name, manifest, now)
+            record = described(manifest, repository, self.blobs, now)
             repository.manifests.put(manifest.digest, record)
             if manifest.subject is not None:
                 repository.referrers.setdefault(manifest.subject, []).append(manifest.digest)
@@ -149,7 +159,7 @@ class Store:
         return found
 
     def set_tag(self, repository: RepositoryRecord, tag: str, record: ManifestRecord, now: int) -> None:
-        """Make a tag hold a manifest; a tag that exists keeps its creation time and, as configured, its flags."""
+        """Make a tag hold a manifest; a tag that exists keeps its creation time and its flags."""
         held = repository.tags.get(tag)
         if held is None:
             flags = repository.removed_tag_flags.pop(tag, OPEN)
@@ -158,7 +168,6 @@ class Store:
             previous = repository.manifests.get(held.digest)
             if held.digest != record.digest and previous is not None:
                 previous.drop_tag(tag)
-                held.flags = held.flags if self.options.repush_tag_flags == "kept" else OPEN
             held.digest, held.updated = record.digest, now
             repository.tags.touch()
         record.add_tag(tag)
@@ -222,43 +231,6 @@ class Store:
         self._event("push", name, tag, manifest, origin)
 
     # -- inside --------------------------------------------------------------------------------------------------
-
-    def _check_content(self, name: str, manifest: Manifest) -> None:
-        repository = self.repositories.get(name)
-        missing = [blob.digest for blob in manifest.blobs if not self.blobs.has(name, blob.digest)]
-        for child in manifest.children:
-            if repository is None or child.digest not in repository.manifests:
-                missing.append(child.digest)  # noqa: PERF401  # one list of both kinds
-        if missing:
-            raise content_missing(missing)
-
-    def _record(self, name: str, manifest: Manifest, now: int) -> ManifestRecord:
-        config = manifest.config if not manifest.is_index else None
-        image = config is not None and config.media_type in IMAGE_CONFIGS
-        body = self.blobs.find(name, config.digest) if config is not None and image else None
-        architecture, system = platform_of(body) if body is not None else (None, None)
-        return ManifestRecord(
-            digest=manifest.digest,
-            media_type=manifest.media_type,
-            created=now,
-            updated=now,
-            image_size=self._image_size(name, manifest),
-            content=manifest.body,
-            architecture=architecture,
-            os=system,
-            config_media_type=config.media_type if config is not None else None,
-            references=manifest.references,
-            subject=manifest.subject,
-        )
-
-    def _image_size(self, name: str, manifest: Manifest) -> int:
-        if manifest.is_index:
-            repository = self.repositories.get(name)
-            found = [repository.manifests.get(child.digest) for child in manifest.children] if repository else []
-            return sum(child.image_size for child in found if child is not None)
-        if manifest.config is None or manifest.config.media_type not in IMAGE_CONFIGS:
-            return 0  # recorded for uploaded artifacts
-        return manifest.config.size + sum(layer.size for layer in manifest.layers)
 
     def _drop_tag(self, repository: RepositoryRecord, tag: TagRecord) -> None:
         repository.tags.remove(tag.name)

@@ -125,7 +125,7 @@ class Tokens:
                 issuer=ISSUER,
                 options=unchecked,  # type: ignore[arg-type]  # the stub wants its own TypedDict
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError) as error:
             raise InvalidToken(str(error)) from error
         if claims.get("rid") != self._registry_id or claims.get("grant_type") != kind:
             raise InvalidToken(f"grant_type is {claims.get('grant_type')!r}, expected {kind!r} of this registry")

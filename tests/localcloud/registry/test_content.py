@@ -316,6 +316,9 @@ async def test_blob_is_mounted_from_a_repository_that_may_be_pulled(caller: Call
         ("bytes=-2", 206, b"er"),
         ("bytes=0-99", 200, b"layer"),
         ("bytes=9-", 416, None),
+        ("bytes=-0", 416, None),
+        ("bytes=2-1", 416, None),
+        ("lines=1-2", 200, b"layer"),
     ],
 )
 @pytest.mark.usefixtures("blobs")

@@ -317,6 +317,7 @@ async def test_repository_without_its_last_manifest(app: Image, registry: Regist
 async def test_forced_import_moves_a_locked_tag_and_keeps_its_lock(
     app: Image, registry: Registry, events: list[RegistryEvent]
 ) -> None:
+    registry.options.change({"repush_tag_flags": "reset"})  # of pushes only
     await app.lock("tag", writeEnabled=False)
     registry.store.import_image("app", "v1", source="app:other", force=True)
     shown = (await app.caller.ask("GET", "/acr/v1/app/_tags/v1")).json["tag"]
