@@ -39,6 +39,12 @@ check: $(INSTALLED) ## Lint, check the format, check the types, check the docume
 	@$(BIN) -m pytest --quiet tests/architecture
 
 run: $(INSTALLED) ## Start the local registry with the app and stay up (Ctrl-C ends it)
+	@echo "Push to it from another terminal:"
+	@echo "  $(BIN) -m demo.push prod/api:1.4.2"
+	@echo "  $(BIN) -m demo.push prod/api:1.5.0 --platforms"
+	@echo "or with docker, skopeo, oras or crane: user and password are in .localcloud/state.json, the certificate"
+	@echo "authority is .localcloud/ca.pem. The rules are those of lock_rules.toml."
+	@echo
 	@$(BIN) -m localcloud up
 
 bench: $(INSTALLED) ## Measure, and write bench/results.json

@@ -18,24 +18,31 @@ class Attempt:
     """One attempt to change something, and the answers that count as a refusal."""
 
     what: str
-    target: str
     send: Callable[[], Answer]
     refusals: frozenset[str] = LOCKED
 
 
-def attempts(client: RegistryClient, release: Release, intruder: Manifest) -> Iterator[Attempt]:
-    """Yield attempts to overwrite and delete a release's tag and every manifest of its closure."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """Everything that is tried on one target."""
+
+    target: str
+    attempts: tuple[Attempt, ...]
+
+
+def attacks(client: RegistryClient, release: Release, intruder: Manifest) -> Iterator[Attack]:
+    """Yield attempts to overwrite and to delete a release's tag and every manifest of its closure."""
     repository = release.repository
     for blob in intruder.blobs:
         client.push_blob(repository, blob)
-    overwrite = partial(client.put_manifest, repository, release.tag, intruder)
-    yield Attempt(what="overwrite", target=release.name, send=overwrite)
-    yield Attempt(what="delete", target=release.name, send=partial(client.delete_tag, repository, release.tag))
-    for manifest in reversed(release.manifest.closure()):
-        target = f"{repository}@{manifest.digest}"
-        overwrite = partial(client.put_manifest, repository, manifest.digest, intruder)
-        yield Attempt(what="overwrite", target=target, send=overwrite, refusals=OTHER_BYTES)
-        yield Attempt(what="delete", target=target, send=partial(client.delete_manifest, repository, manifest.digest))
+    overwrite = Attempt(what="overwrite", send=partial(client.put_manifest, repository, release.tag, intruder))
+    delete = Attempt(what="delete", send=partial(client.delete_tag, repository, release.tag))
+    yield Attack(target=release.name, attempts=(overwrite, delete))
+    for digest in (manifest.digest for manifest in reversed(release.manifest.closure())):
+        replace = partial(client.put_manifest, repository, digest, intruder)
+        overwrite = Attempt(what="overwrite", send=replace, refusals=OTHER_BYTES)
+        delete = Attempt(what="delete", send=partial(client.delete_manifest, repository, digest))
+        yield Attack(target=f"{repository}@{digest}", attempts=(overwrite, delete))
 
 
 def refusal_of(answer: Answer) -> str:

@@ -28,6 +28,7 @@ PURE_STANDARD_LIBRARY = (
     "bisect",
     "binascii",
     "collections",
+    "copy.replace",
     "dataclasses",
     "datetime",
     "difflib",

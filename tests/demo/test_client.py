@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.attack import LOCKED, OTHER_BYTES, attempts, refusal_of
+from demo.attack import LOCKED, OTHER_BYTES, attacks, refusal_of
 from demo.client import Login, RegistryClient, Request, UnexpectedAnswer
 from demo.images import digest_of
 from demo.layout import blob_path, write_layout
@@ -92,7 +92,9 @@ async def test_every_attack_on_a_locked_closure_is_refused(login: Login, built: 
         for each in observe(client, release):
             update(client, each.target, IMMUTABLE if each.kind == "tag" else UNDELETABLE)
         answers = {
-            (each.what, each.target): refusal_of(each.send()) for each in attempts(client, release, built.intruder)
+            (attempt.what, attack.target): refusal_of(attempt.send())
+            for attack in attacks(client, release, built.intruder)
+            for attempt in attack.attempts
         }
         assert len(answers) == 2 * (1 + len(release.manifest.closure()))
         assert answers["overwrite", release.name] in LOCKED
@@ -104,8 +106,8 @@ async def test_every_attack_on_a_locked_closure_is_refused(login: Login, built: 
 async def test_an_attack_on_a_free_tag_succeeds_and_so_would_be_noticed(login: Login, built: Releases) -> None:
     def check() -> None:
         client = push(login, built.plain)
-        overwrite, *_ = attempts(client, built.plain, built.intruder)
-        assert refusal_of(overwrite.send()) == "201"
+        on_tag, *_ = attacks(client, built.plain, built.intruder)
+        assert refusal_of(on_tag.attempts[0].send()) == "201"
         assert client.pull_manifest(built.plain.repository, built.plain.tag) == built.intruder.content
 
     await ask(check)

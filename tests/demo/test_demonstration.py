@@ -1,0 +1,97 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.__main__ import RULES
+from demo.cloud import CloudFailed, own_environment, running
+from demo.report import CheckFailed, Report
+from demo.steps import Demonstration
+from tests.architecture.sources import ROOT
+
+
+def demo_environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which the demo keeps its files in this folder, which tells its processes apart."""
+    return {**os.environ, "TMPDIR": str(folder)}
+
+
+def left_running(folder: Path) -> list[str]:
+    """Return the command lines of local clouds whose state lies in this folder."""
+    if not Path("/proc").is_dir():
+        pytest.skip("no /proc to look for processes in")
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended meanwhile
+        if "localcloud" in line and str(folder) in line:
+            found.append(line)
+    return found
+
+
+def test_every_check_of_the_demonstration_holds_and_nothing_stays_behind(tmp_path: Path) -> None:
+    environment = demo_environment(tmp_path)
+    command = [sys.executable, "-m", "demo"]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
+    steps = re.findall(r"^(\d)\. ", ran.stdout, re.MULTILINE)
+    assert steps == ["1", "2", "3", "4", "5", "6", "7"]
+    assert re.search(r"prod/api:1\.4\.2 +tag +off +off +on +on +semver-releases$", ran.stdout, re.MULTILINE)
+    assert re.search(r"regulated/ledger@sha256:\w+ +image +off +off +on +on +full-lock$", ran.stdout, re.MULTILINE)
+    assert re.search(r"prod/api:latest +tag +on +on +on +on +\(none: free\)$", ran.stdout, re.MULTILINE)
+    assert not left_running(tmp_path)
+
+
+def test_a_release_that_is_not_locked_fails_the_demonstration_and_is_named(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    without_bundles = RULES.read_text().replace('["prod/**"]', '["prod/**", "!prod/bundle"]')
+    rules.write_text(without_bundles)
+    with running(tmp_path / "cloud", rules=rules) as cloud:
+        demonstration = Demonstration(cloud, Report(), patience_seconds=3.0)
+        with pytest.raises(CheckFailed, match=r"prod/bundle:2\.0\.0 shows delete on, write on, .*expected delete off"):
+            demonstration.run()
+
+
+def test_a_cloud_that_does_not_come_up_is_told_with_what_it_said(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()  # where the cloud wants a file
+    with pytest.raises(CloudFailed, match=r"(?s)exit code 1\).*IsADirectoryError"), running(tmp_path, rules=RULES):
+        pass
+
+
+def test_a_demonstration_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = demo_environment(tmp_path)
+    command = [sys.executable, "-m", "demo"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("2. "):  # the cloud is up
+            break
+    assert left_running(tmp_path)
+    process.send_signal(signal.SIGTERM)
+    process.stdout.read()
+    assert process.wait() == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert not left_running(tmp_path)
+
+
+def test_the_users_own_settings_and_proxies_do_not_reach_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TAGLOCK_REGISTRIES", "AZURE_CLIENT_ID", "IDENTITY_ENDPOINT", "HTTPS_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "x")
+    kept = own_environment()
+    assert not {"TAGLOCK_REGISTRIES", "AZURE_CLIENT_ID", "IDENTITY_ENDPOINT", "HTTPS_PROXY", "http_proxy"} & kept.keys()
+    assert kept["PATH"] == os.environ["PATH"]
+
+
+def test_an_image_pushed_by_hand_is_shown_with_its_lock(tmp_path: Path) -> None:
+    push = [sys.executable, "-m", "demo.push", "prod/web:1.0.0", "--platforms"]
+    with running(tmp_path, rules=RULES):
+        command = [*push, "--state", str(tmp_path / "state.json")]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^prod/web:1\.0\.0 +tag +off +off +on +on$", ran.stdout, re.MULTILINE)
+    assert ran.stdout.count("attestation  off     on ") == 2
