@@ -48,6 +48,9 @@ class Hosted:
     def fail_for(self, *names: str) -> None:
         (self.notes / "fail").write_text(" ".join(names))
 
+    def let_go(self) -> None:
+        (self.notes / "go").touch()
+
     def hook(self, function: str, *, key: str | None = None) -> str:
         code = self.host.keys.eventgrid if key is None else key
         return self.url(f"/runtime/webhooks/EventGrid?functionName={function}&code={code}")

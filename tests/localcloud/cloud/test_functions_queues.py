@@ -39,6 +39,15 @@ async def test_failing_message_is_repeated_and_then_poison(sample: Hosted) -> No
     assert sample.storage.messages("orders") == []
 
 
+async def test_at_most_a_batch_of_messages_runs_at_once(sample: Hosted) -> None:
+    for number in range(7):
+        await sample.storage.put_message("crowd", str(number), START)
+    await sample.wait_for_notes("crowded", 4)
+    sample.let_go()
+    assert max(await sample.wait_for_notes("crowded", 7)) == 4
+    await until(lambda: not sample.storage.messages("crowd"))
+
+
 async def test_output_that_cannot_be_written_fails_the_run(sample: Hosted) -> None:
     assert await order(sample, "x" * 70_000) == 500
     assert "65,536" in str(sample.host.runner.runs[-1].failure)

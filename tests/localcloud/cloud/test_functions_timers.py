@@ -58,6 +58,16 @@ async def test_occurrence_missed_while_the_host_was_down_runs_past_due_at_start(
     assert len(after.noted("tick")) == 1
 
 
+async def test_one_timer_runs_once_at_a_time_even_when_asked_for_twice(sample: Hosted) -> None:
+    headers = {"x-functions-key": sample.host.keys.master}
+    for _ in range(2):
+        async with sample.http.post(sample.url("/admin/functions/lengthy"), json={}, headers=headers) as answer:
+            assert answer.status == 202
+    await sample.wait_for_notes("lengthy", 1)
+    sample.let_go()
+    assert await sample.wait_for_notes("lengthy", 2) == [1, 1]
+
+
 async def test_failed_timer_is_repeated_as_its_retry_policy_says(sample: Hosted) -> None:
     headers = {"x-functions-key": sample.host.keys.master}
     async with sample.http.post(sample.url("/admin/functions/stubborn"), json={}, headers=headers):

@@ -123,6 +123,28 @@ async def tick(timer: func.TimerRequest) -> None:
         raise ValueError("asked to fail")
 
 
+RUNNING: dict[str, int] = {}
+
+
+async def held(kind: str) -> None:
+    """Note how many of a kind run now, and stay until the test lets go."""
+    RUNNING[kind] = RUNNING.get(kind, 0) + 1
+    note(kind, RUNNING[kind])
+    while not (Path(os.environ["SAMPLE_NOTES"]) / "go").exists():  # noqa: ASYNC110 - a file raises no event
+        await asyncio.sleep(0.01)
+    RUNNING[kind] -= 1
+
+
+@app.queue_trigger(arg_name="message", queue_name="crowd", connection="AzureWebJobsStorage")
+async def crowded(message: str) -> None:
+    await held("crowded")
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *")
+async def lengthy(timer: func.TimerRequest) -> None:
+    await held("lengthy")
+
+
 @app.timer_trigger(arg_name="timer", schedule="0 0 0 1 1 *")
 @app.retry(strategy="fixed_delay", max_retry_count="2", delay_interval="00:00:30")
 async def stubborn(timer: func.TimerRequest, context: func.Context) -> None:
