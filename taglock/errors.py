@@ -4,9 +4,10 @@
 the text of a message.
 """
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
+
+import msgspec
 
 
 class TaglockError(Exception):
@@ -15,8 +16,7 @@ class TaglockError(Exception):
     transient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One thing that is wrong at one place of an input, for example `$.rule[2].tags.semver`."""
 
     path: str

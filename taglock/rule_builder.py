@@ -1,8 +1,8 @@
 """From the tables of a rule file to rules: what each key means, and which keys do not go together."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from taglock.domain.attributes import BUILT_IN_PROFILES, IMMUTABLE, QUARANTINED, UNDELETABLE, Attribute, LockProfile
@@ -32,8 +32,7 @@ PATTERN_KEYS = ("semver", "glob", "regex")
 SEMVER_ONLY = ("prereleases", "variants")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleBuilder:
+class RuleBuilder(msgspec.Struct, frozen=True):
     """Builds the rules of one file; what is wrong is added to `problems` and left out."""
 
     profiles: Mapping[str, LockProfile]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from taglock.domain.reference import LoginServer
 from taglock.enforcement.context import Enforcement, Limits
 from taglock.ports import Clock, Publisher, Registry, RowStore
-from taglock.rule_file import read_rules
 from taglock.settings import Settings, Tier, read_settings
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ class Services:
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None, limits: Limits | None = None) -> None:
         from taglock.adapters.rule_source import RuleFile
+        from taglock.rule_file import read_rules
 
         self.settings = settings
         self._opened = AsyncExitStack()

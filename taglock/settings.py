@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
+
+import msgspec
 
 from taglock.domain.reference import LoginServer, login_server
 from taglock.domain.rule import Mode
@@ -68,8 +69,7 @@ class Tier(StrEnum):
     PREMIUM = "premium"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `ledger` is an https URL of a table service or the path of a SQLite file."""
 
     registries: Mapping[str, LoginServer]

@@ -5,7 +5,8 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+
+import msgspec
 
 from taglock.domain.handled import Handled
 
@@ -24,7 +25,7 @@ class InvocationLine:
 
     def tells(self, handled: Handled) -> Handled:
         """Log what was handled with the time since the invocation began, and return it."""
-        fields = {name: value for name, value in asdict(handled).items() if value not in ("", 0, ())}
+        fields = {name: value for name, value in msgspec.structs.asdict(handled).items() if value not in ("", 0, ())}
         fields["duration_ms"] = self._milliseconds()
         level = LEVELS.get(handled.outcome, logging.WARNING if handled.problems else logging.INFO)
         logger.log(level, json.dumps(fields, default=str))

@@ -5,9 +5,10 @@ Four attributes, each on by default: delete, write, list, read. `write` off alon
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 
 class Attribute(StrEnum):
@@ -25,8 +26,7 @@ Off = frozenset[Attribute]
 NOTHING_OFF: Off = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class LockProfile:
+class LockProfile(msgspec.Struct, frozen=True):
     """A named set of attributes that a lock turns off."""
 
     name: str

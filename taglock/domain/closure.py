@@ -7,8 +7,9 @@ Children are locked before the index that names them, so that no crash leaves a 
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from taglock.domain.attributes import NOTHING_OFF, Off
 from taglock.domain.reference import Digest
@@ -36,8 +37,7 @@ class StepKind(StrEnum):
     REFERRERS = "referrers"  # list the manifests whose subject it is
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """One request to make."""
 
     kind: StepKind
@@ -53,8 +53,7 @@ class Standing(StrEnum):
     RECALLED = "recalled"
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(msgspec.Struct):
     digest: Digest
     standing: Standing = Standing.WAITING
     media_type: str = ""
@@ -62,8 +61,8 @@ class _Node:
     updated: bool = False
     opened: bool = False
     """Its children, if it has any, are known."""
-    waits_for: set[Digest] = field(default_factory=set)
-    parents: list[Digest] = field(default_factory=list)
+    waits_for: set[Digest] = msgspec.field(default_factory=set)
+    parents: list[Digest] = msgspec.field(default_factory=list)
 
 
 class ClosureWalk:

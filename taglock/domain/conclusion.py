@@ -1,7 +1,8 @@
 """What follows from an attempt: which rows to write, in which order, and which events to publish."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from taglock.domain.ledger import Finding
 from taglock.domain.outbound import OutboundEvent
@@ -25,8 +26,7 @@ from taglock.domain.row import Change
 from taglock.domain.rule import Mode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     """The changes to the ledger in their order, the events that go out with them, and the outcome in one word."""
 
     outcome: str

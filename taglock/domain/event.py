@@ -8,9 +8,10 @@ JavaScript SDK decodes strings for the four ContainerRegistry types because some
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+
+import msgspec
 
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag, digest, repository, tag
 from taglock.errors import InvalidEvent, InvalidReference, shortened
@@ -21,8 +22,7 @@ MAXIMUM_TEXT = 1024  # identifiers, media types and locations longer than this a
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePushed:
+class ImagePushed(msgspec.Struct, frozen=True, kw_only=True):
     """An image was pushed: at least one of tag and digest is known."""
 
     registry: LoginServer
@@ -42,8 +42,7 @@ class ImagePushed:
         return f"{self.registry}/{self.repository}{tagged}{pinned}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotForUs:
+class NotForUs(msgspec.Struct, frozen=True, kw_only=True):
     """A well-formed event that the app does not act on, and why."""
 
     event_id: str
@@ -51,8 +50,7 @@ class NotForUs:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownRegistry:
+class UnknownRegistry(msgspec.Struct, frozen=True, kw_only=True):
     """An event of a registry that is not in the allow-list."""
 
     event_id: str
@@ -110,8 +108,7 @@ def _image_pushed(content: Mapping[str, object], registry: LoginServer, event_id
         raise InvalidEvent(*error.problems) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     login_server: LoginServer
 
 

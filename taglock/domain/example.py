@@ -1,6 +1,8 @@
 """Examples of a rule file: decisions that it promises."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+
+import msgspec
 
 from taglock.domain.reference import LoginServer
 from taglock.domain.rule import (
@@ -19,8 +21,7 @@ NO_RULE = "none"
 _ANY_REGISTRY = LoginServer("any.registry.invalid")
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(msgspec.Struct, frozen=True):
     """The rules by which examples are judged.
 
     An example that names no registry must hold in every registry, so it is decided twice: by all rules as if each

@@ -1,10 +1,9 @@
 """What one invocation did: the fields of its log line."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handled:
+class Handled(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one event or one piece of due work."""
 
     trigger: str

@@ -1,6 +1,5 @@
 """What the ledger remembers: row types, their keys and their stored form (versioned JSON)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,8 +19,7 @@ FORMAT = 1
 _NAMESPACE = UUID("6d1f3f0e-6b0a-5b0e-9a7e-2f6f4f0c7a11")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(msgspec.Struct, frozen=True, kw_only=True):
     """A tag that a rule protects, with the digest it had when it was locked."""
 
     registry: LoginServer
@@ -39,8 +37,7 @@ class Release:
     locked_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProvenManifest:
+class ProvenManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest that the registry showed with these attributes off; in report mode: would have."""
 
     digest: Digest
@@ -51,8 +48,7 @@ class ProvenManifest:
     proven_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProvenRepository:
+class ProvenRepository(msgspec.Struct, frozen=True, kw_only=True):
     """A repository whose own attributes the registry showed off; in report mode: would have."""
 
     off: Off
@@ -61,8 +57,7 @@ class ProvenRepository:
     proven_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueWork:
+class DueWork(msgspec.Struct, frozen=True, kw_only=True):
     """A push that could not be finished yet and when to go on with it."""
 
     push: ImagePushed
@@ -89,8 +84,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that an operator must hear about; one row per kind and subject, closed when it no longer holds."""
 
     kind: FindingKind
@@ -106,8 +100,7 @@ class Finding:
     closed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One decision and its outcome: named fields only, never a raw event."""
 
     at: datetime
@@ -137,16 +130,15 @@ class _Version(msgspec.Struct):
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
-_decoders: dict[type, msgspec.json.Decoder[Any]] = {
-    Release: msgspec.json.Decoder(_Versioned[Release]),
-    ProvenManifest: msgspec.json.Decoder(_Versioned[ProvenManifest]),
-    ProvenRepository: msgspec.json.Decoder(_Versioned[ProvenRepository]),
-    DueWork: msgspec.json.Decoder(_Versioned[DueWork]),
-    Finding: msgspec.json.Decoder(_Versioned[Finding]),
-    OutboundEvent: msgspec.json.Decoder(_Versioned[OutboundEvent]),
-    JournalEntry: msgspec.json.Decoder(_Versioned[JournalEntry]),
-}
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 _version = msgspec.json.Decoder(_Version)
+
+
+def _decoder(kind: type) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a row type, made when it is first needed: five milliseconds of a cold start otherwise."""
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(_Versioned[kind])  # type: ignore[valid-type]  # known only at run time
+    return _decoders[kind]
 
 
 def stored(row: Stored) -> bytes:
@@ -160,7 +152,7 @@ def restored[T: Stored](kind: type[T], body: bytes) -> T:
         version = _version.decode(body).format
         if version > FORMAT:
             raise LedgerError(f"a {kind.__name__} row has format {version}, expected at most {FORMAT}: newer version?")
-        row = _decoders[kind].decode(body).row
+        row = _decoder(kind).decode(body).row
     except msgspec.MsgspecError as error:
         raise LedgerError(f"a {kind.__name__} row cannot be read: {error}") from None
     assert isinstance(row, kind)  # the decoder was built for this type

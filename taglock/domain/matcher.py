@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 import re2
 
 from taglock.errors import InvalidConfiguration, Problem, shortened
@@ -20,8 +21,7 @@ MEMORY_BYTES = 2 * 1024 * 1024
 """What one compiled pattern may use; RE2 refuses a pattern that would need more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alphabet:
+class Alphabet(msgspec.Struct, frozen=True):
     """The characters that can occur in one kind of name; a glob with any other could never match."""
 
     characters: frozenset[str] | None
@@ -95,8 +95,7 @@ class WholeRegex:
         return f"does not match the whole regular expression {self.pattern!r}"
 
 
-@dataclass(frozen=True, slots=True)
-class _AnyOf:
+class _AnyOf(msgspec.Struct, frozen=True):
     """Globs without `!`: plain names are looked up, the rest is one RE2 alternation."""
 
     names: frozenset[str]

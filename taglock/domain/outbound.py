@@ -1,12 +1,12 @@
 """The events that the app publishes: CloudEvents 1.0 with ids derived from what they tell."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboundEvent:
+
+class OutboundEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A CloudEvents 1.0 event to publish; `id` is derived, so publishing twice is recognisable."""
 
     id: str

@@ -1,9 +1,10 @@
 """What came of an attempt to lock an image, and what follows from it."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
+
+import msgspec
 
 from taglock.domain.attributes import Attribute
 from taglock.domain.closure import is_index
@@ -46,8 +47,7 @@ def _covers(release: Release, plan: LockPlan) -> bool:
     return proven_for_real and plan.tag_off <= release.tag_off and plan.manifest_off <= release.manifest_off
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """One target that could not be locked, and whether trying again may help."""
 
     target: str
@@ -70,8 +70,7 @@ class Failure:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locking:
+class Locking(msgspec.Struct, frozen=True, kw_only=True):
     """What one attempt to lock an image did; digests come with their media type."""
 
     tag: TagState | None = None

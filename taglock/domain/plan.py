@@ -1,13 +1,12 @@
 """What a rule wants of an image, as a plan that can only tighten."""
 
-from dataclasses import dataclass
+import msgspec
 
 from taglock.domain.attributes import NOTHING_OFF, Off
 from taglock.domain.rule import Mode, Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockPlan:
+class LockPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The attributes to turn off on the tag and on every manifest of the closure; there is no way to turn any on."""
 
     rule: str

@@ -1,8 +1,10 @@
 """What the ledger and the outside are told about an attempt: pure, so that every line of it can be tested by value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
+
+import msgspec
 
 from taglock.domain.event import CLOCK_TOLERANCE, ImagePushed
 from taglock.domain.ledger import (
@@ -35,8 +37,7 @@ FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger held about a push before the first request to the registry."""
 
     release: Release | None = None
@@ -46,8 +47,7 @@ class Known:
     open_findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to lock a pushed image."""
 
     push: ImagePushed

@@ -5,9 +5,10 @@ https://github.com/distribution/reference (host, length limit of 255).
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
+
+import msgspec
 
 from taglock.errors import InvalidReference
 
@@ -55,8 +56,7 @@ def digest(text: object, path: str = "digest") -> Digest:
     raise InvalidReference.at(path, text, "a digest: 'sha256:' and 64 hexadecimal digits (or sha512 and 128)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageReference:
+class ImageReference(msgspec.Struct, frozen=True, kw_only=True):
     """An image by name: registry and repository with a tag, a digest or both."""
 
     registry: LoginServer
@@ -93,8 +93,7 @@ class TargetKind(StrEnum):
     REPOSITORY = "repository"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, order=True):
     """One thing with changeable attributes: a tag, a manifest or a repository."""
 
     registry: LoginServer

@@ -1,18 +1,16 @@
 """Versioned rows in ordered partitions, and the changes that can be made to them: values only."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class RowKey:
+class RowKey(msgspec.Struct, frozen=True):
     """Where a row lives: rows of one partition are stored together and ordered by key (code point order)."""
 
     partition: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """A stored row; `version` is opaque and changes with every write."""
 
     key: RowKey
@@ -20,24 +18,21 @@ class Row:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(msgspec.Struct, frozen=True):
     """Store a row; LedgerConflict when one is there already."""
 
     key: RowKey
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Upsert:
+class Upsert(msgspec.Struct, frozen=True):
     """Store a row whatever was there."""
 
     key: RowKey
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(msgspec.Struct, frozen=True):
     """Store a row only over the version that was read; LedgerConflict otherwise."""
 
     key: RowKey
@@ -45,8 +40,7 @@ class Replace:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     """Remove a row if it is there; with a version, only that version (LedgerConflict otherwise)."""
 
     key: RowKey

@@ -1,10 +1,11 @@
 """Rules, and deciding by them: the first rule that matches wins; every answer says which rule or that none did."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
+
+import msgspec
 
 from taglock.domain.attributes import BUILT_IN_PROFILES, UNDELETABLE, LockProfile
 from taglock.domain.matcher import GlobList, glob_list
@@ -49,8 +50,7 @@ class Need(StrEnum):
     ARTIFACT_TYPE = "artifact_type"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """An image that was pushed or is running. For both types None means not known yet, '' known to be none."""
 
     registry: LoginServer
@@ -63,8 +63,7 @@ class Candidate:
     """Of a deployment; None is treated as the empty name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. A condition that is None is met by everything."""
 
     name: str
@@ -94,8 +93,7 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule file promises: this image, or for Scope.REPOSITORY this repository, is decided by that rule."""
 
     expect: str
@@ -111,12 +109,13 @@ class Example:
     environment: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
+class RuleSet(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of one file, in order."""
 
     rules: tuple[Rule, ...]
-    profiles: Mapping[str, LockProfile] = field(default_factory=lambda: MappingProxyType(dict(BUILT_IN_PROFILES)))
+    profiles: Mapping[str, LockProfile] = msgspec.field(
+        default_factory=lambda: MappingProxyType(dict(BUILT_IN_PROFILES))
+    )
     """By name, built in and declared ones."""
     examples: tuple[Example, ...] = ()
     version: int = 1
@@ -130,23 +129,20 @@ class RuleSet:
         return any(rule.referrers and rule.applies_to(registry, repository) for rule in self.rules)
 
 
-@dataclass(frozen=True, slots=True)
-class Protect:
+class Protect(msgspec.Struct, frozen=True):
     """Lock it as this rule says."""
 
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(msgspec.Struct, frozen=True):
     """Leave it alone; the reason names the rule, or says that none matched."""
 
     reason: str
     rule: Rule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(msgspec.Struct, frozen=True):
     """This rule matches if what is not known yet fits; nothing before it matches."""
 
     needs: frozenset[Need]
@@ -156,8 +152,7 @@ class Undecided:
 Decision = Protect | Ignore | Undecided
 
 
-@dataclass(frozen=True, slots=True)
-class RuleAnswer:
+class RuleAnswer(msgspec.Struct, frozen=True):
     """What one rule says about a candidate, in one sentence."""
 
     rule: Rule

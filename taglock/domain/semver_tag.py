@@ -1,25 +1,26 @@
 """Tags that are semantic versions: `1.4.2`, `v1.4.2`, `1.4.2-rc.1`, `1.4.2-alpine`, `1.4.2-rc.1-alpine`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from semver import Version
+import msgspec
 
 from taglock.domain.reference import Tag
 from taglock.domain.version_range import VersionRange
 
+if TYPE_CHECKING:
+    from semver import Version
 
-@dataclass(frozen=True, slots=True)
-class SemverTag:
+
+class SemverTag(msgspec.Struct, frozen=True):
     """A tag read as a version and, when one was declared, the variant at its end."""
 
-    version: Version
+    version: "Version"
     variant: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SemverTags:
+class SemverTags(msgspec.Struct, frozen=True, kw_only=True):
     """Tags that are versions in a range, with any of the variants or none."""
 
     range: VersionRange
@@ -56,7 +57,9 @@ def parse_semver_tag(tag: str, variants: Sequence[str] = ()) -> SemverTag | None
 
 
 @lru_cache(maxsize=4096)
-def _version(text: str) -> Version | None:
+def _version(text: str) -> "Version | None":
+    from semver import Version  # its package costs 8 ms, which only files with versions should pay
+
     try:
         version = Version.parse(text.removeprefix("v"))
     except ValueError:

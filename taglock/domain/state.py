@@ -1,14 +1,14 @@
 """What a registry answered about a tag, a manifest or a repository, and the update that can be asked of it."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from taglock.domain.attributes import Off
 from taglock.domain.reference import Digest, Tag, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagState:
+class TagState(msgspec.Struct, frozen=True, kw_only=True):
     """A tag as the registry answered it: where it points and which attributes are off."""
 
     target: Target
@@ -18,8 +18,7 @@ class TagState:
     """When the tag last moved; attribute updates do not change it (recorded by the Azure SDK for .NET)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
     """One child of an index as the registry or the manifest itself names it."""
 
     digest: Digest
@@ -29,8 +28,7 @@ class Reference:
     """A child with an operating system is an image, never an index."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestState:
+class ManifestState(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest as the registry answered it."""
 
     target: Target
@@ -45,16 +43,14 @@ class ManifestState:
     tags: tuple[Tag, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepositoryState:
+class RepositoryState(msgspec.Struct, frozen=True, kw_only=True):
     """A repository's own attributes."""
 
     target: Target
     off: Off
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestContent:
+class ManifestContent(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a manifest's content that locking needs; the content was verified against its digest."""
 
     digest: Digest
@@ -64,8 +60,7 @@ class ManifestContent:
     subject: Digest | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttributeUpdate:
+class AttributeUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """One partial update of changeable attributes; an automatic trigger only ever fills `off`."""
 
     target: Target

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from semver import Version
+import msgspec
 
 from taglock.errors import InvalidConfiguration
+
+if TYPE_CHECKING:
+    from semver import Version
 
 MAXIMUM_RANGE = 256
 EXPECTED = "a range such as '>=1.0.0 <2', '^1.4', '~1.4.2', '1.x || >=3' or '*' (see docs/rules.md)"
@@ -37,14 +40,13 @@ class VersionRange:
     text: str
     _alternatives: tuple["_Interval", ...] = field(compare=False, repr=False)
 
-    def contains(self, version: Version) -> bool:
+    def contains(self, version: "Version") -> bool:
         """Tell whether the version is in the range, by precedence."""
         key = precedence(version)
         return any(interval.contains(key) for interval in self._alternatives)
 
 
-@dataclass(frozen=True, slots=True)
-class _Interval:
+class _Interval(msgspec.Struct, frozen=True):
     """Versions from `low` (included) to `high` (excluded), without the holes."""
 
     low: Key
@@ -57,14 +59,13 @@ class _Interval:
         return not any(low <= key < high for low, high in self.holes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
+class _Term(msgspec.Struct, frozen=True):
     """A version as written in a range; None stands for what was left out or written as `x` or `*`."""
 
     major: int | None
     minor: int | None
     patch: int | None
-    version: Version | None
+    version: "Version | None"
 
     def span(self) -> tuple[Key, Key | None]:
         """Return the first key that the term stands for and the first after it, None when it has no end."""
@@ -91,7 +92,7 @@ class _Term:
         return (self.major or 0, self.minor + 1, 0, 0)
 
 
-def precedence(version: Version) -> Key:
+def precedence(version: "Version") -> Key:
     """Return a key that sorts as precedence does; build metadata does not count."""
     return (version.major, version.minor, version.patch, *_prerelease_key(version.prerelease))
 
@@ -166,6 +167,8 @@ def _parse_term(text: str) -> _Term:
             raise ValueError(f"{text!r} has a number after a wildcard")
         if numbers[2] is None:
             return _Term(numbers[0], numbers[1], None, None)
+    from semver import Version  # its package costs 8 ms, which only files with versions should pay
+
     version = Version.parse(text)  # raises ValueError with its own sentence
     if version.build is not None:
         raise ValueError(f"{text!r} has build metadata, which a tag cannot carry")

@@ -1,15 +1,15 @@
 """What every trigger works with: the ports and the few limits, bundled once by the composition root."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from taglock.domain.reference import LoginServer
 from taglock.domain.rule import Mode
 from taglock.ports import Clock, Publisher, Registries, RowStore, RuleSource
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How much one invocation may do."""
 
     event_seconds: float = 20.0
@@ -25,8 +25,7 @@ class Limits:
     """Manifests of one closure; more is a finding (TAGLOCK_MAX_CLOSURE)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enforcement:
+class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
     """The ports and limits that locking needs."""
 
     known_registries: Mapping[str, LoginServer]

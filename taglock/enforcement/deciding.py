@@ -1,6 +1,8 @@
 """Decide what a push asks for; reads the registry only when a rule depends on what the event does not tell."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+
+import msgspec
 
 from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import ProvenManifest, manifest_key, restored
@@ -10,8 +12,7 @@ from taglock.domain.rule import Candidate, Ignore, Protect, RuleSet, decide
 from taglock.enforcement.context import Enforcement
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(msgspec.Struct, frozen=True):
     """It cannot be told yet; look again after some seconds."""
 
     reason: str

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from taglock.domain.closure import ClosureWalk, Standing, Step, StepKind
 from taglock.domain.outcome import Failure, Locking
@@ -16,8 +17,7 @@ Recall = Callable[[Sequence[Digest]], Awaitable[Iterable[Digest]]]
 """Returns those of some manifests that an earlier attempt of the same work has proved."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """How far one attempt may go."""
 
     deadline: float
@@ -29,8 +29,7 @@ class Budget:
     """Manifests of one closure."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, kw_only=True):
     """What to lock: a tag, a digest or both."""
 
     registry: LoginServer

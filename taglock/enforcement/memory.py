@@ -1,7 +1,8 @@
 """What the ledger remembers of a push: one read before the first request, and the proofs of an earlier attempt."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from taglock.domain.closure import is_index
 from taglock.domain.event import ImagePushed
@@ -26,8 +27,7 @@ from taglock.enforcement.context import Enforcement
 from taglock.errors import LedgerError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What was known, and what could not be read."""
 
     known: Known

@@ -1,8 +1,9 @@
 """Lock a pushed image: decide, plan, apply, record. Push events and due work both come through here."""
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from taglock.domain.conclusion import conclude
 from taglock.domain.event import ImagePushed
@@ -24,8 +25,7 @@ from taglock.errors import HandOverFailed, InvalidConfiguration, LedgerConflict,
 CONFLICTS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Why a push is looked at now, and how far this attempt may go."""
 
     trigger: str

@@ -1,7 +1,7 @@
 """Report mode: every update is answered by a read, and nothing else differs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 
 from taglock.domain.reference import Digest, Repository, Tag
 from taglock.domain.rule import Mode

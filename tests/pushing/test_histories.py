@@ -1,7 +1,7 @@
 """Events that come twice, late, out of order or for a tag that moved; and report mode."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import pytest
