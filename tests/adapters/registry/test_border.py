@@ -260,6 +260,36 @@ async def test_an_answer_cut_short_is_tried_once_more(peer: Peer, opened: Open) 
     assert peer.seen["GET"] == 2
 
 
+@pytest.mark.parametrize(
+    "spoken",
+    [
+        b"",
+        b"SSH-2.0-x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * MEBIBYTE,
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    ],
+    ids=["nothing", "another protocol", "an endless header", "a negative length"],
+)
+async def test_a_peer_that_speaks_no_http_is_unavailable(
+    server_context: ssl.SSLContext, credential: Credential, spoken: bytes
+) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(spoken)
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0, ssl=server_context)
+    login_server = LoginServer(f"localhost:{server.sockets[0].getsockname()[1]}")
+    registry = open_registry(login_server, credential=credential, options=AcrOptions(audience="https://x"))
+    with pytest.raises(Unavailable) as raised:
+        await registry.tag(REPOSITORY, TAG)
+    assert raised.value.status is None
+    assert len(str(raised.value)) < 400
+    await registry.aclose()
+    server.close()
+    await server.wait_closed()
+
+
 @pytest.mark.parametrize("kind", ["text/html", "text/plain", "application/jsonp", "image/json"])
 async def test_another_content_type_is_not_read(peer: Peer, opened: Open, kind: str) -> None:
     replying(peer, json.dumps(peer.tag_json()).encode(), content_type=kind)
