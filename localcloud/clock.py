@@ -33,9 +33,14 @@ class Clock:
         """Return the local time, aware, in UTC."""
         return self._base + timedelta(seconds=(time.monotonic() - self._mark) * self._pace)
 
+    @property
+    def wakes(self) -> tuple[datetime, ...]:
+        """The moments that somebody sleeps until, the earliest first."""
+        return tuple(sorted(sleeper.until for sleeper in self._sleepers))
+
     def next_wake(self) -> datetime | None:
         """Return the earliest moment that somebody sleeps until; None when nobody does."""
-        return min((sleeper.until for sleeper in self._sleepers), default=None)
+        return min(self.wakes, default=None)
 
     def advance(self, by: timedelta) -> None:
         """Move the time forward and wake whoever is due; ValueError for a negative step."""

@@ -17,8 +17,9 @@ from typing import TextIO
 
 from localcloud.functions.bindings import Function
 from localcloud.functions.errors import HostError, IndexingFailed
-from localcloud.functions.host import FunctionsHost, HostOptions, folder_storage
+from localcloud.functions.host import FunctionsHost, HostOptions
 from localcloud.functions.keys import keys_from_environment
+from localcloud.functions.storage import FolderStorage
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ async def _host(arguments: argparse.Namespace, announce: TextIO) -> None:
         # Time for the failed answer to leave before the process is replaced.
         loop.call_later(0.2, end.set)
 
-    async with FunctionsHost(options, storage=folder_storage(arguments.storage.resolve())) as host:
+    async with FunctionsHost(options, storage=FolderStorage(arguments.storage.resolve())) as host:
         host.on_timeout(timeout)
         print(_ready_line(host), file=announce, flush=True)
         await end.wait()

@@ -12,6 +12,7 @@ from aiohttp import web
 from localcloud.clock import Clock
 from localcloud.functions.bindings import Function
 from localcloud.functions.calls import manual_call
+from localcloud.functions.draining import drained
 from localcloud.functions.http_surface import presented_key
 from localcloud.functions.keys import AccessLevel, Keys
 from localcloud.functions.runner import Run, Runner
@@ -58,10 +59,8 @@ class AdminSurface:
         return web.Response(status=404)
 
     async def close(self) -> None:
-        """End the runs that were asked for here and are still under way."""
-        for task in self._started:
-            task.cancel()
-        await asyncio.gather(*self._started, return_exceptions=True)
+        """Let the runs that were asked for here finish, if they do so soon."""
+        await drained(self._started)
 
     async def _function(self, request: web.Request, name: str) -> web.Response:
         function = self._by_lower_name.get(name)

@@ -14,6 +14,7 @@ from aiohttp import web
 from localcloud.clock import Clock
 from localcloud.functions.admin import AdminSurface, Surroundings
 from localcloud.functions.bindings import Function, QueueTrigger, TimerTrigger, parse_function
+from localcloud.functions.draining import GRACE_SECONDS
 from localcloud.functions.event_grid_hook import EventGridHook
 from localcloud.functions.http_surface import HttpSurface
 from localcloud.functions.keys import Keys, OpenKeys
@@ -21,12 +22,11 @@ from localcloud.functions.outputs import OutputWriter
 from localcloud.functions.queues import QueueListener
 from localcloud.functions.runner import Runner
 from localcloud.functions.settings import HostSettings, effective_settings, read_host_settings, read_local_values
-from localcloud.functions.storage import FolderStorage, Storage
+from localcloud.functions.storage import Storage
 from localcloud.functions.timers import TimerListener
 from localcloud.functions.worker import Worker
 
 _LOGGER = logging.getLogger(__name__)
-GRACE_SECONDS = 10.0
 MAXIMUM_BODY_BYTES = 104_857_600  # the HTTP extension's default limit
 
 
@@ -143,11 +143,6 @@ class FunctionsHost:
         site = web.TCPSite(runner, "127.0.0.1", self.options.port)
         await site.start()
         self.port = runner.addresses[0][1]
-
-
-def folder_storage(folder: Path) -> Storage:
-    """Return the storage account in a folder."""
-    return FolderStorage(folder)
 
 
 @contextlib.contextmanager

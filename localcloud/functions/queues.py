@@ -7,6 +7,7 @@ from datetime import timedelta
 from localcloud.clock import Clock
 from localcloud.functions.bindings import Function, QueueTrigger
 from localcloud.functions.calls import queue_call
+from localcloud.functions.draining import drained
 from localcloud.functions.runner import Runner
 from localcloud.functions.settings import QueueSettings
 from localcloud.functions.storage import Message, Storage
@@ -39,8 +40,7 @@ class QueueListener:
                 # Real time on purpose: other processes may put messages into the same folder.
                 await asyncio.sleep(POLL_SECONDS)
         finally:
-            for task in underway:
-                task.cancel()
+            await drained(underway)
 
     async def _taken(self, most: int, storage: Storage, clock: Clock) -> list[Message]:
         return await storage.take_messages(self._trigger.queue, most, clock.now(), LEASE) if most else []

@@ -1,16 +1,14 @@
 """Timers: due on the host's clock, one run at a time each, late ones told so, an exception never ends the schedule."""
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 
 from localcloud.clock import Clock
 from localcloud.functions.bindings import Function, TimerTrigger
 from localcloud.functions.calls import timer_call, timer_value
+from localcloud.functions.draining import drained
 from localcloud.functions.runner import Runner
 from localcloud.functions.storage import Storage
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class TimerListener:
@@ -47,7 +45,13 @@ class TimerListener:
 
     async def _run(self, value: str) -> None:
         async with self._one_at_a_time:
-            await self._runner.run_with_retries(self._function, timer_call(self._function, self._trigger, value))
+            call = timer_call(self._function, self._trigger, value)
+            run = asyncio.create_task(self._runner.run_with_retries(self._function, call))
+            try:
+                await asyncio.shield(run)
+            except asyncio.CancelledError:
+                await drained({run})
+                raise
 
 
 class _Memory:

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from tests.localcloud.cloud.hosting import APPS
+from tests.localcloud.cloud.waiting import until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,6 +51,17 @@ async def test_ready_line_names_endpoint_keys_and_functions(tmp_path: Path) -> N
         assert set(line["keys"]) == {"master", "default", "eventgrid"}
         assert await get(f"{line['endpoint']}/api/count") == (200, "1 ")
         running.send_signal(signal.SIGTERM)
+        assert await running.wait() == 0
+
+
+async def test_request_under_way_is_answered_before_the_host_ends(tmp_path: Path) -> None:
+    async with launched(APPS / "events", "--storage", str(tmp_path)) as running:
+        line = await ready(running)
+        request = asyncio.create_task(get(f"{line['endpoint']}/api/held?folder={tmp_path}"))
+        await until((tmp_path / "started").exists)
+        running.terminate()
+        (tmp_path / "go").touch()
+        assert await request == (200, "finished")
         assert await running.wait() == 0
 
 

@@ -1,8 +1,12 @@
+import asyncio
 import json
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from localcloud.functions.storage import FolderStorage
-from tests.localcloud.cloud.hosting import START, Hosted
+from tests.localcloud.cloud.hosting import START, Hosted, hosted
 from tests.localcloud.cloud.waiting import until
 
 
@@ -46,6 +50,16 @@ async def test_at_most_a_batch_of_messages_runs_at_once(sample: Hosted) -> None:
     sample.let_go()
     assert max(await sample.wait_for_notes("crowded", 7)) == 4
     await until(lambda: not sample.storage.messages("crowd"))
+
+
+async def test_message_under_way_is_finished_when_the_host_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hosted(tmp_path, monkeypatch) as ending:
+        await ending.storage.put_message("crowd", "1", START)
+        await ending.wait_for_notes("crowded", 1)
+        asyncio.get_running_loop().call_later(0.2, ending.let_go)
+    assert ending.storage.messages("crowd") == []
 
 
 async def test_output_that_cannot_be_written_fails_the_run(sample: Hosted) -> None:

@@ -74,7 +74,7 @@ async def test_failed_timer_is_repeated_as_its_retry_policy_says(sample: Hosted)
         await sample.wait_for_notes("stubborn", 1)
     for count in (2, 3):
         moment = sample.clock.now() + timedelta(seconds=30)
-        await until(lambda moment=moment: any(each.until == moment for each in sample.clock._sleepers))  # type: ignore[misc]
+        await until(lambda moment=moment: moment in sample.clock.wakes)  # type: ignore[misc]
         sample.clock.advance(timedelta(seconds=30))
         await sample.wait_for_notes("stubborn", count)
     assert [each["retry"] for each in sample.noted("stubborn")] == [0, 1, 2]

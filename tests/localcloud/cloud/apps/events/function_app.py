@@ -1,7 +1,9 @@
 """An app that gets a registry's events and answers what it got."""
 
+import asyncio
 import json
 import os
+from pathlib import Path
 
 import azure.functions as func
 
@@ -23,6 +25,15 @@ async def image_deleted(event: str) -> None:
 async def seen(req: func.HttpRequest) -> str:
     names = ("TAGLOCK_REGISTRIES", "TAGLOCK_MODE", "SSL_CERT_FILE", "IDENTITY_ENDPOINT", "AzureWebJobsStorage")
     return json.dumps({"events": SEEN, "environment": {name: os.environ.get(name) for name in names}})
+
+
+@app.route(route="held")
+async def held(req: func.HttpRequest) -> str:
+    folder = Path(req.params["folder"])
+    (folder / "started").touch()
+    while not (folder / "go").exists():  # noqa: ASYNC110 - a file raises no event
+        await asyncio.sleep(0.01)
+    return "finished"
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 0 0 * * *")
