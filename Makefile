@@ -68,7 +68,7 @@ $(INSTALLED): requirements-dev.txt
 		if "$$each" -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$each; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-		echo "Python 3.13 or newer is needed; found: $$(python3 --version 2>&1 || echo none)." >&2; \
+		echo "Python 3.13 or newer is needed; found: $$(python3 --version 2>/dev/null || echo none)." >&2; \
 		echo "Install it (https://www.python.org/downloads/) or name it: make PYTHON=/path/to/python3.13" >&2; \
 		exit 1; \
 	fi; \

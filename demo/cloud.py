@@ -95,7 +95,7 @@ def running(folder: Path, *, rules: Path) -> Iterator[Cloud]:
     command = [sys.executable, "-m", "localcloud", "up", *free_ports, "--state", str(state_file)]
     environment = {**own_environment(), "TAGLOCK_MODE": "enforce", "TAGLOCK_RULES": str(rules.resolve())}
     with log_file.open("wb") as log:
-        process = subprocess.Popen(
+        child = subprocess.Popen(
             command,
             cwd=PROJECT,
             env=environment,
@@ -105,9 +105,9 @@ def running(folder: Path, *, rules: Path) -> Iterator[Cloud]:
             start_new_session=True,
         )
     try:
-        yield Cloud(read_state(process, state_file, log_file))
+        yield Cloud(read_state(child, state_file, log_file))
     finally:
-        end(process)
+        end(child)
 
 
 def own_environment() -> dict[str, str]:
@@ -119,24 +119,24 @@ def own_environment() -> dict[str, str]:
     }
 
 
-def read_state(process: subprocess.Popen[bytes], state_file: Path, log_file: Path) -> dict[str, Any]:
+def read_state(child: subprocess.Popen[bytes], state_file: Path, log_file: Path) -> dict[str, Any]:
     """Wait until the cloud has written its state file, which it does when everything is up."""
     deadline = monotonic() + READY_SECONDS
     while not state_file.is_file():
-        if process.poll() is not None or monotonic() >= deadline:
+        if child.poll() is not None or monotonic() >= deadline:
             said = "\n".join(log_file.read_text(errors="replace").splitlines()[-LOG_LINES:])
-            raise CloudFailed(f"the local cloud did not come up (exit code {process.returncode}); it said:\n{said}")
+            raise CloudFailed(f"the local cloud did not come up (exit code {child.returncode}); it said:\n{said}")
         sleep(PAUSE_SECONDS)
     found = json.loads(state_file.read_bytes())
     return dict(found)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
     """Ask the cloud to end, and end its whole session by force when it does not."""
-    process.terminate()
+    child.terminate()
     try:
-        process.wait(END_SECONDS)
+        child.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
