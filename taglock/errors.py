@@ -71,11 +71,11 @@ TRANSIENT_STATUSES = frozenset(
 )
 
 
-class RegistryError(TaglockError):
-    """The registry did not do what was asked.
+class RemoteError(TaglockError):
+    """A service did not do what was asked.
 
-    `status` is the HTTP status, None when there was no answer. `code` is the registry's error code or ''.
-    `retry_after` is in seconds, None when the registry did not say.
+    `status` is the HTTP status, None when there was no answer. `code` is the service's error code or ''.
+    `retry_after` is in seconds, None when the service did not say.
     """
 
     def __init__(
@@ -101,6 +101,14 @@ class RegistryError(TaglockError):
         if self.status is None:
             return "no answer: "
         return f"{self.status} {self.code}: " if self.code else f"{self.status}: "
+
+
+class RegistryError(RemoteError):
+    """The registry did not do what was asked."""
+
+
+class ArmError(RemoteError):
+    """Azure Resource Manager did not tell what a resource runs."""
 
 
 class NotFound(RegistryError):

@@ -1,9 +1,10 @@
 """What the app needs from outside, as narrow protocols; adapters implement them, handlers see only these."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from taglock.domain.arm_resource import ArmWorkload, ResourceId
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import Change, Row, RowKey
@@ -44,6 +45,16 @@ class Registries(Protocol):
 
     def __call__(self, login_server: LoginServer) -> Registry:
         """Return the registry; the login server must be one of the allow-list."""
+
+
+class Arm(Protocol):
+    """Azure Resource Manager: what runs where. Every method raises ArmError when it has no usable answer."""
+
+    async def workload(self, resource: ResourceId) -> ArmWorkload | None:
+        """Read what a resource runs, None when it is gone."""
+
+    def workloads(self, subscription: str) -> AsyncIterator[ArmWorkload]:
+        """Read every resource of a subscription that may run images, page by page."""
 
 
 class RuleSource(Protocol):
