@@ -65,7 +65,7 @@ class CloudOptions:
     """What to build. An empty login server becomes `127.0.0.1:PORT`; port 0 is a free one.
 
     `folder` keeps certificate, ledger, dead letters, queues and logs (None: a temporary one); `app` is a folder with a
-    function_app.py (None: no Functions host); `state_file` is written when given.
+    function_app.py (None: no Functions host); `state_file` is written when given; `pace` is that of every local clock.
     """
 
     login_server: str = ""
@@ -225,6 +225,7 @@ class LocalCloud:
             log=self._folder / "functions.log",
             environment={"AzureWebJobsStorage": "none", **self.environment()},
             port=self.options.functions_port,
+            pace=self.options.pace,
         )
         host = await self._closing.enter_async_context(launched(launch))
         self.functions = host

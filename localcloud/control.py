@@ -12,7 +12,7 @@ from aiohttp import web
 from localcloud.event_grid.events import Schema, parse_event
 from localcloud.event_grid.subscription import Subscription
 from localcloud.event_grid.webhook import SubscriptionRefused
-from localcloud.faults import Fault
+from localcloud.faults import ACTIONS, Fault
 from localcloud.registry.principal import Principal
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Control:
             ("PATCH", "/options"): self._change_options,
             ("GET", "/requests"): self._requests,
             ("DELETE", "/requests"): self._clear_requests,
+            ("GET", "/requests/counts"): self._counts,
             ("POST", "/imports/settle"): self._settle_imports,
             ("GET", "/identity"): self._identity,
             ("PUT", "/identity"): self._set_identity,
@@ -61,6 +62,7 @@ class Control:
             ("GET", "/subscriptions"): self._subscriptions,
             ("POST", "/subscriptions"): self._subscribe,
             ("DELETE", "/subscriptions/{name}"): self._unsubscribe,
+            ("GET", "/topic"): self._topic,
             ("GET", "/published"): self._published,
             ("DELETE", "/published"): self._clear_published,
             ("PUT", "/published/status"): self._set_topic_status,
@@ -106,11 +108,14 @@ class Control:
         return self._cloud.registry.options.as_json()
 
     async def _requests(self, request: web.Request) -> Any:
-        traffic = self._cloud.registry.traffic
-        mark = int(request.query.get("since", "0"))
-        seen = traffic.since(mark) if mark else traffic.remembered
-        counts = traffic.counts_since(mark) if mark else traffic.counts()
-        return {"mark": traffic.mark(), "counts": counts, "requests": [asdict(each) for each in seen]}
+        traffic, since = self._cloud.registry.traffic, request.query.get("since")
+        seen = traffic.remembered if since is None else traffic.since(int(since))
+        return {**await self._counts(request), "requests": [asdict(each) for each in seen]}
+
+    async def _counts(self, request: web.Request) -> Any:
+        traffic, since = self._cloud.registry.traffic, request.query.get("since")
+        counts = traffic.counts() if since is None else traffic.counts_since(int(since))
+        return {"mark": traffic.mark(), "counts": counts}
 
     async def _clear_requests(self, request: web.Request) -> Any:
         self._cloud.registry.traffic.clear()
@@ -189,6 +194,10 @@ class Control:
 
     # -- what the app published, time, functions -------------------------------------------------------------------
 
+    async def _topic(self, request: web.Request) -> Any:
+        endpoint = self._cloud.state.events.topic_endpoint
+        return {"endpoint": endpoint, "key": self._cloud.topic.key, "status": self._cloud.topic.status}
+
     async def _published(self, request: web.Request) -> Any:
         return [asdict(each) for each in self._cloud.topic.published]
 
@@ -262,7 +271,8 @@ def _json(value: Any) -> str:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    return {**asdict(fault), "action": {"type": type(fault.action).__name__, **asdict(fault.action)}}
+    name = next(each for each, kind in ACTIONS.items() if kind is type(fault.action))
+    return {**asdict(fault), "action": {"type": name, **asdict(fault.action)}}
 
 
 def _principal(principal: Principal) -> dict[str, Any]:

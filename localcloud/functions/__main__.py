@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from localcloud.clock import Clock
 from localcloud.functions.bindings import Function
 from localcloud.functions.errors import HostError, IndexingFailed
 from localcloud.functions.host import FunctionsHost, HostOptions
@@ -25,14 +26,17 @@ from localcloud.functions.storage import FolderStorage
 def main() -> int:
     """Read the command line, host the app, return the exit status."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=os.environ.get("LOCALCLOUD_LOG_LEVEL", "WARNING"), stream=sys.stderr)
+    logging.basicConfig(level=os.environ.get("LOCALCLOUD_LOG_LEVEL", "INFO"), stream=sys.stderr)
+    for name in ("azure", "azure_functions_runtime", "aiohttp"):
+        # They write a line or more per request; what the app itself says would drown in it.
+        logging.getLogger(name).setLevel(logging.WARNING)
     announce, sys.stdout = sys.stdout, sys.stderr
     try:
         asyncio.run(_host(arguments, announce))
     except IndexingFailed as error:
         print(f"{error.message}\n{error.stack_trace}", file=sys.stderr)
         return 1
-    except (HostError, OSError) as error:
+    except (HostError, OSError, ValueError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -45,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--settings", type=Path, help="a local.settings.json; the environment wins over its Values")
     parser.add_argument("--enable-auth", action="store_true", help="ask for keys as in the cloud")
     parser.add_argument("--storage", type=Path, default=Path(".localcloud/storage"), help="folder for queues and blobs")
+    parser.add_argument("--pace", type=float, default=1.0, help="timer seconds per real second, 0 stands still")
     parser.add_argument("--until-stdin-ends", action="store_true", help="end when standard input does")
     return parser
 
@@ -70,7 +75,8 @@ async def _host(arguments: argparse.Namespace, announce: TextIO) -> None:
         # Time for the failed answer to leave before the process is replaced.
         loop.call_later(0.2, end.set)
 
-    async with FunctionsHost(options, storage=FolderStorage(arguments.storage.resolve())) as host:
+    storage = FolderStorage(arguments.storage.resolve())
+    async with FunctionsHost(options, storage=storage, clock=Clock(pace=arguments.pace)) as host:
         host.on_timeout(timeout)
         print(_ready_line(host), file=announce, flush=True)
         await end.wait()

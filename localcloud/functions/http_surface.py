@@ -1,6 +1,8 @@
 """HTTP triggers: route, key, request to the worker, and its answer back."""
 
+import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -41,7 +43,7 @@ class HttpSurface:
         return _to_response(result.return_value)
 
     def _find(self, request: web.Request) -> tuple[Route, dict[str, str]] | None:
-        parts = [part for part in request.path.split("/") if part]
+        parts = path_parts(request.raw_path)
         size = len(self._prefix)
         if [part.lower() for part in parts[:size]] != self._prefix:
             return None
@@ -50,6 +52,15 @@ class HttpSurface:
             if parameters is not None:
                 return route, dict(parameters)
         return None
+
+
+def path_parts(raw_path: str) -> list[str]:
+    """Return the decoded parts of a path; an encoded slash stays encoded, as ASP.NET leaves it."""
+    parts = raw_path.partition("?")[0].split("/")
+    return ["%2F".join(unquote(piece) for piece in _SLASH.split(part)) for part in parts if part]
+
+
+_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 async def _to_rpc(request: web.Request, parameters: dict[str, str]) -> RpcHttp:

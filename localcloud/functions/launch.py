@@ -28,6 +28,7 @@ class Launch:
     log: Path
     environment: Mapping[str, str]
     port: int = 0
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,8 @@ async def _start(launch: Launch, log: IO[bytes]) -> asyncio.subprocess.Process:
     arguments = ("--app", str(launch.app), "--port", str(launch.port), "--storage", str(launch.storage))
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "localcloud.functions", *arguments, "--enable-auth", "--until-stdin-ends"),
+        *(sys.executable, "-m", "localcloud.functions", *arguments),
+        *("--pace", str(launch.pace), "--enable-auth", "--until-stdin-ends"),
         env={**os.environ, **launch.environment, "PYTHONPATH": os.pathsep.join(paths)},
         # The host ends when this pipe closes, also when this process dies without a word.
         stdin=asyncio.subprocess.PIPE,

@@ -52,6 +52,7 @@ async def test_every_route_is_listed_and_others_are_not_found() -> None:
         assert "POST /seed" in routes
         assert (await it.call("GET", "/nothing"))[0] == 404
         assert (await it.call("POST", "/clock/nothing"))[0] == 404
+        assert (await it.ok("GET", "/topic"))["key"] == it.cloud.topic.key
         assert await it.ok("GET", "/state") == json.loads(json.dumps(await it.ok("GET", "/state")))
 
 
@@ -86,6 +87,8 @@ async def test_fault_breaks_the_next_request_and_is_used_up() -> None:
         assert [await it.pusher.get("/v2/") for _ in range(3)] == [429, 429, 200]
         assert await it.ok("GET", "/faults") == []
         await it.ok("POST", "/faults", fault)
+        await it.ok("POST", "/faults", await it.ok("GET", "/faults"))
+        assert len(await it.ok("GET", "/faults")) == 2
         await it.ok("DELETE", "/faults")
         assert await it.pusher.get("/v2/") == 200
 
@@ -98,6 +101,8 @@ async def test_requests_seen_are_counted_since_a_mark() -> None:
         answer = await it.ok("GET", f"/requests?since={mark}")
         assert (mark, [each["path"] for each in answer["requests"]]) == (1, ["/acr/v1/_catalog"])
         assert list(answer["counts"].values()) == [1]
+        assert await it.ok("GET", f"/requests/counts?since={mark}") == {"mark": 2, "counts": answer["counts"]}
+        assert sum((await it.ok("GET", "/requests/counts"))["counts"].values()) == 2
 
 
 async def test_switch_and_rights_are_changed_while_the_registry_serves() -> None:
@@ -166,7 +171,7 @@ async def test_time_advances_retries_and_dead_letters_can_be_read() -> None:
 
 
 async def test_functions_run_on_demand_and_share_the_step_of_the_clock() -> None:
-    async with controlling(CloudOptions(app=APPS / "events")) as it:
+    async with controlling(CloudOptions(app=APPS / "events", pace=0)) as it:
         await it.ok("POST", "/functions/daily/run")
         await eventually(lambda: seen(it.cloud), lambda it: it["events"] == ["daily"])
         await it.ok("POST", "/clock", {"advance_seconds": 86_400})

@@ -1,4 +1,5 @@
 import pytest
+from yarl import URL
 
 from localcloud.functions.keys import AuthLevel, Keys
 from tests.localcloud.cloud.hosting import Hosted
@@ -32,6 +33,12 @@ async def test_unknown_path_is_not_found(sample: Hosted, path: str) -> None:
 async def test_wrong_method_is_not_found(sample: Hosted) -> None:
     async with sample.http.put(sample.url(f"/api/echo/a?code={sample.host.keys.default}")) as answer:
         assert answer.status == 404
+
+
+async def test_encoded_slash_stays_in_its_part_of_the_path(sample: Hosted) -> None:
+    url = URL(sample.url(f"/api/echo/a%2fb%20c?code={sample.host.keys.default}"), encoded=True)
+    async with sample.http.get(url) as answer:
+        assert (await answer.json())["route_params"] == {"word": "a%2Fb c"}
 
 
 async def test_routes_ignore_case(sample: Hosted) -> None:
