@@ -1,15 +1,13 @@
 """The registry as an HTTP application: faults, limits, access, handling, and a record of each request."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
 from aiohttp import web
 
-from localcloud import faults
+from localcloud import connections, faults
 from localcloud.faults import Faults
 from localcloud.registry import acr_api, breakage, oci_blobs, oci_manifests, routes
 from localcloud.registry.access import Access, Challenge, unauthorized
@@ -28,7 +26,6 @@ from localcloud.traffic import SeenRequest, Traffic
 
 _OAUTH = (routes.EXCHANGE, routes.TOKEN)
 _LONGEST_SMALL_BODY_BYTES = 1024 * 1024
-_CLOSING_CHECK_SECONDS = 0.1
 
 
 def _ignore(event: RegistryEvent) -> None:
@@ -216,10 +213,8 @@ class Registry:
         self._record(exchange, 0)
         transport = exchange.request.transport
         if isinstance(action, faults.Silence):
-            # No event tells a handler that its caller went away.
-            while transport is not None and not transport.is_closing():  # noqa: ASYNC110
-                await asyncio.sleep(_CLOSING_CHECK_SECONDS)
-        _reset(transport)
+            await connections.hold(transport)
+        connections.reset(transport)
         return web.Response(status=500)
 
     async def _truncated(self, exchange: "_Exchange", reply: Reply, part: float) -> web.StreamResponse:
@@ -282,11 +277,3 @@ async def _body(request: web.Request, route: Route) -> bytes:
         if (request.content_length or 0) > largest:
             raise manifest_invalid("request body too large")
     return await request.read()
-
-
-def _reset(transport: asyncio.Transport | None) -> None:
-    if transport is None:
-        return
-    if isinstance(connection := transport.get_extra_info("socket"), socket.socket):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
