@@ -65,7 +65,7 @@ clean: ## Remove what the targets above made
 
 $(INSTALLED): requirements-dev.txt
 	@set -e; found=; \
-	for each in $(PYTHON) python3.13 python3 python; do \
+	for each in "$(PYTHON)" python3.13 python3 python; do \
 		if "$$each" -c '$(NEW_ENOUGH)' 2>/dev/null; then found=$$each; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \

@@ -62,10 +62,8 @@ class Demonstration:
         self.report.step("Read from the registry what taglock locked")
         self.report.check_until(self.patience_seconds, lambda: self._not_as_wanted(built))
         self.report.check_until(self.patience_seconds, self.cloud.undelivered)
-        rules = self.cloud.rules_of_locked_images()
-        shown = self._shown(built)
-        for release in built.protected():
-            self.report.check(release.name in rules, f"no published event names the rule that locked {release.name}")
+        self.report.check_until(self.patience_seconds, lambda: self._unpublished(built))
+        rules, shown = self.cloud.rules_of_locked_images(), self._shown(built)
         rows = [row(each, rules.get(release.name, "")) for release, each in pairs(built, shown)]
         self.report.say(aligned(TABLE_TITLES, rows))
         self.report.check(not self._not_as_wanted(built), "a free tag was locked after its event was handled")
@@ -128,6 +126,11 @@ class Demonstration:
     def _not_as_wanted(self, built: Releases) -> list[str]:
         shown = self._shown(built)
         return [each for release in built.first() for each in differences(shown[release.name], lock_of(built, release))]
+
+    def _unpublished(self, built: Releases) -> list[str]:
+        rules = self.cloud.rules_of_locked_images()
+        missing = [release.name for release in built.protected() if release.name not in rules]
+        return [f"no published event names the rule that locked {name}" for name in missing]
 
     def _check_unchanged(self, before: Shown, built: Releases) -> None:
         changed = changes(before, self._shown(built))

@@ -86,6 +86,12 @@ def test_every_internal_link_leads_somewhere(document: Path) -> None:
     assert not broken_links(document)
 
 
+def test_every_decision_is_listed() -> None:
+    listed = set(LINK.findall(text_of("docs/decisions/README.md")))
+    decisions = {each.name for each in DOCUMENTS if each.parent == Path("docs/decisions")} - {"README.md"}
+    assert decisions <= listed
+
+
 def test_a_link_to_a_missing_file_or_heading_is_found() -> None:
     assert resolves(Path("README.md"), "docs/glossary.md#words")
     assert not resolves(Path("README.md"), "docs/glossary.md#no-such-heading")

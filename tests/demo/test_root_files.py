@@ -40,6 +40,14 @@ def test_the_portable_root_file_system_has_real_files_of_the_standard_library() 
     assert found["usr/lib/python3/json/decoder.py"] == Path(decoder).read_bytes()
 
 
+def test_without_busybox_the_portable_root_file_system_serves_this_machine_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("demo.root_files.BUSYBOX_PLACES", (tmp_path / "busybox",))
+    assert machine_root_files() == portable_root_files()
+    assert "Python's standard library" in machine_root_files().source
+
+
 def test_a_dynamically_linked_binary_is_not_taken_for_a_static_one() -> None:
     if sys.platform != "linux":
         pytest.skip("only Linux binaries are ELF files")
