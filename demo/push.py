@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from time import monotonic, sleep
 
-from demo.client import RegistryClient
+from demo.client import RegistryClient, UnexpectedAnswer
 from demo.cloud import Cloud
 from demo.observed import FREE, NAMES, observe
 from demo.releases import Release, platforms, root_layers, versioned
@@ -35,10 +35,18 @@ def main() -> int:
     build = platforms if arguments.platforms else versioned
     manifest = build(root_layers(), arguments.image)
     release = Release(repository=repository, tag=tag, manifest=manifest, shows="pushed by hand")
-    client = RegistryClient(Cloud(json.loads(arguments.state.read_bytes())).login)
-    client.push(repository, tag, manifest)
-    print(shown(client, release))
+    try:
+        print(pushed(RegistryClient(Cloud(json.loads(arguments.state.read_bytes())).login), release))
+    except (UnexpectedAnswer, OSError) as error:
+        print(f"{arguments.image}: {error}", file=sys.stderr)
+        return 1
     return 0
+
+
+def pushed(client: RegistryClient, release: Release) -> str:
+    """Push a release and return what the registry shows of it a moment later."""
+    client.push(release.repository, release.tag, release.manifest)
+    return shown(client, release)
 
 
 def shown(client: RegistryClient, release: Release) -> str:

@@ -98,11 +98,15 @@ def test_the_users_own_settings_and_proxies_do_not_reach_the_app(monkeypatch: py
     assert kept["PATH"] == os.environ["PATH"]
 
 
-def test_an_image_pushed_by_hand_is_shown_with_its_lock(tmp_path: Path) -> None:
+def test_an_image_pushed_by_hand_is_shown_with_its_lock_and_cannot_be_replaced(tmp_path: Path) -> None:
     push = [sys.executable, "-m", "demo.push", "prod/web:1.0.0", "--platforms"]
     with running(tmp_path, rules=RULES):
         command = [*push, "--state", str(tmp_path / "state.json")]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        command.remove("--platforms")
+        again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert re.fullmatch(r"prod/web:1\.0\.0: push of .*: 405 .*REGISTRY_DISALLOWED_OPERATION.*\n", again.stderr)
     assert ran.returncode == 0, ran.stderr
     assert re.search(r"^prod/web:1\.0\.0 +tag +off +off +on +on$", ran.stdout, re.MULTILINE)
     assert ran.stdout.count("attestation  off     on ") == 2
