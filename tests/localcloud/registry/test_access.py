@@ -147,6 +147,7 @@ async def test_permission_on_some_repositories_is_honoured_per_repository(caller
 
 
 async def test_access_token_is_over_at_its_time(caller: Caller, clock: Clock) -> None:
+    clock.moment = clock.moment.replace(microsecond=0)
     token = await caller.token("owner", "repository:*:metadata_read")
     clock.advance(4499)
     assert (await ask(caller, token, "GET", "/acr/v1/prod/app")).status == 200
@@ -157,6 +158,7 @@ async def test_access_token_is_over_at_its_time(caller: Caller, clock: Clock) ->
 
 
 async def test_refresh_token_is_over_at_its_time(caller: Caller, clock: Clock) -> None:
+    clock.moment = clock.moment.replace(microsecond=0)
     refresh = await caller.refresh_token("owner")
     text = f"grant_type=refresh_token&service={caller.service}&scope=registry:catalog:*&refresh_token={refresh}"
     clock.advance(11_699)

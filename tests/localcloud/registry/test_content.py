@@ -208,6 +208,21 @@ async def test_delete_takes_a_digest_and_takes_the_tags_along(caller: Caller) ->
     assert (await caller.ask("GET", "/v2/app/tags/list")).json["tags"] == ["keep"]
 
 
+@pytest.mark.usefixtures("blobs")
+@pytest.mark.parametrize("path", ["app/manifests/none", f"app/manifests/sha256:{'0' * 64}", "none/manifests/v1"])
+async def test_pull_of_what_is_not_there_is_unknown(caller: Caller, path: str) -> None:
+    await put(caller, "v1", manifest())
+    got = await caller.ask("GET", f"/v2/{path}", accept=OCI)
+    assert (got.status, got.error) == (404, "MANIFEST_UNKNOWN")
+
+
+@pytest.mark.usefixtures("blobs")
+async def test_manifest_of_exactly_four_mebibytes_is_stored(caller: Caller) -> None:
+    body = manifest()
+    body = body[:-1] + b" " * (4 * 1024 * 1024 - len(body)) + b"}"
+    assert (await put(caller, "v1", body)).status == 201
+
+
 # -- referrers ------------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +247,10 @@ async def test_referrers_are_found_by_their_subject_and_filtered_by_type(caller:
     ]
     await caller.ask("DELETE", f"/v2/app/manifests/{digest_of(typed)}")
     assert len((await caller.ask("GET", path)).json["manifests"]) == 1
+
+
+async def test_referrers_of_what_is_no_digest_are_refused(caller: Caller) -> None:
+    assert (await caller.ask("GET", "/v2/app/referrers/v1")).error == "DIGEST_INVALID"
 
 
 async def test_unknown_subject_has_no_referrers(caller: Caller) -> None:
