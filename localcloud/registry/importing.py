@@ -45,6 +45,12 @@ class DeferredImport:
     children: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    repository: str
+    tag: str | None = None
+
+
 def import_image(store: "Store", request: Import) -> ManifestRecord:
     """Import an image; the tag's flags survive a forced move, as observed; children come last, as recorded.
 
@@ -54,8 +60,7 @@ def import_image(store: "Store", request: Import) -> ManifestRecord:
     if target is not None:
         _check(target, request)
     source, manifest = _source(store, request.source)
-    record = _copy(store, source, request.repository, _parsed(store, manifest), request.tag)
-    _announce(store, request.repository, request.tag, record)
+    record = _bring(store, source, manifest, _Place(request.repository, request.tag))
     deferred = DeferredImport(source.name, request.repository, _children(manifest))
     store.deferred_imports.append(deferred)
     if store.options.import_children == "at_once":
@@ -74,8 +79,7 @@ def settle(store: "Store") -> int:
             manifest = source.manifests.get(digest)
             if manifest is None:
                 continue  # the source never had this child
-            record = _copy(store, source, each.repository, _parsed(store, manifest), None)
-            _announce(store, each.repository, None, record)
+            _bring(store, source, manifest, _Place(each.repository))
             waiting.append(DeferredImport(each.source, each.repository, _children(manifest)))
             brought += 1
     return brought
@@ -107,13 +111,12 @@ def _children(manifest: ManifestRecord) -> tuple[str, ...]:
     return tuple(each.digest for each in manifest.references or ())
 
 
-def _copy(store: "Store", source: RepositoryRecord, target: str, manifest: Manifest, tag: str | None) -> ManifestRecord:
-    for blob in manifest.blobs:
-        store.blobs.mount(source.name, target, blob.digest)
-    return store.place(target, tag, manifest)
-
-
-def _announce(store: "Store", name: str, tag: str | None, record: ManifestRecord) -> None:
-    if store.options.event_for_import and (tag is not None or store.options.event_for_digest_push):
+def _bring(store: "Store", source: RepositoryRecord, manifest: ManifestRecord, place: _Place) -> ManifestRecord:
+    parsed = _parsed(store, manifest)
+    for blob in parsed.blobs:
+        store.blobs.mount(source.name, place.repository, blob.digest)
+    record = store.place(place.repository, place.tag, parsed)
+    if store.options.event_for_import and (place.tag is not None or store.options.event_for_digest_push):
         origin = Origin(request_id=str(uuid4()), host="", method="PUT", user_agent="")
-        store.emit_push(name, tag, record, origin)
+        store.emit_push(place.repository, place.tag, record, origin)
+    return record

@@ -31,7 +31,7 @@ class Bulk:
 
 def seed_image(store: "Store", repository: str, number: int, tags: Iterable[str] = ()) -> str:
     """Put one small image with all its blobs, as if it had been pushed, and return its digest."""
-    return _put_image(store, repository, number, synthetic.PLATFORM, tags)
+    return seed_manifest(store, repository, _image(store, repository, number, synthetic.PLATFORM), tags)
 
 
 def seed_index(store: "Store", repository: str, platforms: Mapping[str, int], tags: Iterable[str] = ()) -> str:
@@ -39,7 +39,7 @@ def seed_index(store: "Store", repository: str, platforms: Mapping[str, int], ta
     references = []
     for platform, number in platforms.items():
         system, _, architecture = platform.partition("/")
-        digest = _put_image(store, repository, number, platform, ())
+        digest = seed_manifest(store, repository, _image(store, repository, number, platform))
         references.append(Reference(digest=digest, architecture=architecture, os=system))
     return seed_manifest(store, repository, synthetic.index(references), tags)
 
@@ -126,7 +126,7 @@ def _bulk_tags(bulk: Bulk, tagged: Sequence[ManifestRecord]) -> Iterator[TagReco
             number += 1
 
 
-def _put_image(store: "Store", repository: str, number: int, platform: str, tags: Iterable[str]) -> str:
+def _image(store: "Store", repository: str, number: int, platform: str) -> bytes:
     store.blobs.put(repository, synthetic.config(number, platform))
     store.blobs.put(repository, synthetic.layer())
-    return seed_manifest(store, repository, synthetic.image(number, platform), tags)
+    return synthetic.image(number, platform)

@@ -1,6 +1,7 @@
 """The state of a registry and every change of it; locks are asked first, events are raised last."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 
 from localcloud.registry import importing, locks, seed_document, synthetic
@@ -198,7 +199,7 @@ class Store:
         self._touch(repository, self.now())
         if not len(repository.manifests) and self.options.emptied_repository == "removed":
             self.repositories.remove(name)
-        self._event("delete", name, None, manifest, origin)
+        self._emit_delete(name, manifest, origin)
 
     def delete_repository(self, name: str, origin: Origin) -> tuple[list[str], list[str]]:
         """Delete a repository and return the digests and the tags that went with it."""
@@ -228,7 +229,18 @@ class Store:
 
     def emit_push(self, name: str, tag: str | None, manifest: ManifestRecord, origin: Origin) -> None:
         """Raise the event of a push."""
-        self._event("push", name, tag, manifest, origin)
+        content = self.content(manifest)
+        event = RegistryEvent(
+            action="push",
+            repository=name,
+            tag=tag,
+            digest=manifest.digest,
+            media_type=manifest.media_type,
+            size=len(content) if content is not None else None,
+            at=to_datetime(self.now()),
+            **asdict(origin),
+        )
+        self._emit(event)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -248,27 +260,22 @@ class Store:
         if self.options.repository_delete_events == "per_manifest":
             for digest in repository.manifests:
                 manifest = repository.manifests.get(digest)
-                self._event("delete", repository.name, None, manifest, origin)
+                self._emit_delete(repository.name, manifest, origin)
         elif self.options.repository_delete_events == "per_repository":
-            self._event("delete", repository.name, None, None, origin)
+            self._emit_delete(repository.name, None, origin)
 
-    def _event(self, action: str, name: str, tag: str | None, manifest: ManifestRecord | None, origin: Origin) -> None:
-        content = self.content(manifest) if manifest is not None and action == "push" else None
-        self._emit(
-            RegistryEvent(
-                action="push" if action == "push" else "delete",
-                repository=name,
-                tag=tag,
-                digest=manifest.digest if manifest is not None else None,
-                media_type=manifest.media_type if manifest is not None else DOCKER_MANIFEST,
-                size=len(content) if content is not None else None,
-                at=to_datetime(self.now()),
-                request_id=origin.request_id,
-                host=origin.host,
-                method=origin.method,
-                user_agent=origin.user_agent,
-            )
+    def _emit_delete(self, name: str, manifest: ManifestRecord | None, origin: Origin) -> None:
+        event = RegistryEvent(
+            action="delete",
+            repository=name,
+            tag=None,
+            digest=manifest.digest if manifest is not None else None,
+            media_type=manifest.media_type if manifest is not None else DOCKER_MANIFEST,
+            size=None,
+            at=to_datetime(self.now()),
+            **asdict(origin),
         )
+        self._emit(event)
 
 
 def _new_tag(name: str, digest: str, now: int, flags: Flags) -> TagRecord:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localcloud.faults import Fault
 from localcloud.registry import options as options_module
 from localcloud.registry.options import RegistryOptions
 from localcloud.registry.ordered import Order, Ordered
@@ -165,3 +166,14 @@ def test_pages_of_any_size_and_order_add_up_to_the_sorted_whole(
         found += page
     expected = sorted(updated, key=(lambda name: name) if "time" not in order else lambda name: (updated[name], name))
     assert found == (expected[::-1] if order is Order.TIME_DESCENDING else expected)
+
+
+async def test_reset_forgets_content_faults_and_traffic_but_no_switches(caller: Caller, registry: Registry) -> None:
+    registry.store.seed({"repositories": [{"name": "a", "images": [{"number": 1, "tags": ["v1"]}]}]})
+    registry.options.change({"page_size_maximum": 7})
+    registry.faults.add(Fault.from_json({"action": {"type": "status", "status": 500}, "kind": "tag"}))
+    token = await caller.token("owner", "repository:*:metadata_read")
+    registry.reset()
+    assert (registry.traffic.total, registry.faults.pending, registry.options.page_size_maximum) == (0, (), 7)
+    got = await caller.ask("GET", "/acr/v1/a/_tags/v1", authorization=f"Bearer {token}")
+    assert (got.status, got.error) == (404, "TAG_UNKNOWN")
