@@ -2,16 +2,14 @@
 
 import math
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from taglock.adapters.acr_call import Action, Answer, Call
+from taglock.adapters.acr_call import Action, Call
+from taglock.adapters.http_answer import Answer, decimal, is_json, media_type, retry_after_seconds
 from taglock.errors import RegistryError, Unauthorized, UntrustedAnswer, registry_error_type, shortened
 
-LONGEST_RETRY_AFTER_SECONDS = 3600.0
 LONGEST_QUERY = 2048
 
 _CODE = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
@@ -19,7 +17,6 @@ _CORRELATION = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _CHALLENGE_ERROR = re.compile(r'error="([a-z_]{1,40})"', re.ASCII)
 _NEXT_LINK = re.compile(r'\s*<([^<>]*)>\s*;\s*rel="?next"?\s*', re.ASCII)
 _QUERY = re.compile(r"[\x21-\x7e]*", re.ASCII)
-_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 ROLE_BY_ACTION: dict[Action, str] = {
     Action.METADATA_READ: (
@@ -73,7 +70,7 @@ def registry_error(call: Call, answer: Answer) -> RegistryError:
 
 def untrusted(call: Call, reason: str, status: int | None = 200) -> UntrustedAnswer:
     """Build the error for an answer that must not be believed; None when it never came to an answer."""
-    return UntrustedAnswer(reason, operation=call.operation, target=call.target, status=status)
+    return call.untrusted(reason, status)
 
 
 def lacking(call: Call, action: Action, *, status: int | None = None, code: str = "") -> Unauthorized:
@@ -88,32 +85,16 @@ def challenge_error(answer: Answer) -> str:
     return found[1] if found else ""
 
 
-def retry_after_seconds(answer: Answer) -> float | None:
-    """Return Retry-After in seconds, None when absent or unusable.
-
-    A date is taken relative to the answer's own Date, so that a wrong local clock does not matter.
-    """
-    text = answer.headers.get("Retry-After", "").strip()
-    seconds = float(text) if _DECIMAL.fullmatch(text) else _seconds_until(text, answer.headers.get("Date", ""))
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
-
-
 def remaining_per_second(answer: Answer) -> float:
     """Return how many calls a second the registry says are left, infinity when it does not say."""
-    text = answer.headers.get("x-ms-ratelimit-remaining-calls-per-second", "")
-    return float(text) if _DECIMAL.fullmatch(text) else math.inf
-
-
-def media_type(answer: Answer) -> str:
-    """Return the content type without parameters, lower case, or ''."""
-    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    remaining = decimal(answer.headers.get("x-ms-ratelimit-remaining-calls-per-second", ""))
+    return math.inf if remaining is None else remaining
 
 
 def expect_json(call: Call, answer: Answer) -> None:
-    """Raise UntrustedAnswer unless the content type is JSON: a sign-in page also answers 200."""
-    kind = media_type(answer)
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise untrusted(call, f"content type {shortened(kind)}, expected JSON", answer.status)
+    """Raise UntrustedAnswer unless the content type is JSON."""
+    if not is_json(answer):
+        raise untrusted(call, f"content type {shortened(media_type(answer))}, expected JSON", answer.status)
 
 
 def next_path(call: Call, answer: Answer) -> str | None:
@@ -153,18 +134,3 @@ def _first_error(body: bytes) -> _WireError:
 def _correlation(answer: Answer) -> str:
     text = answer.headers.get("X-Ms-Correlation-Request-Id", "")
     return f" (correlation {text})" if _CORRELATION.fullmatch(text) else ""
-
-
-def _seconds_until(text: str, date: str) -> float | None:
-    until, now = _http_date(text), _http_date(date) or datetime.now(UTC)
-    return None if until is None else (until - now).total_seconds()
-
-
-def _http_date(text: str) -> datetime | None:
-    if not text or len(text) > 64:
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

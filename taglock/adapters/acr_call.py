@@ -1,11 +1,13 @@
-"""One request to a registry and its answer, as plain values that every part of the registry adapter shares."""
+"""One request to a registry, as a plain value that every part of the registry adapter shares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from time import monotonic
 
+from taglock.adapters.http_answer import Answer as Answer
 from taglock.domain.reference import Repository
+from taglock.errors import Unavailable, UntrustedAnswer
 
 MEBIBYTE = 1 << 20
 
@@ -71,14 +73,13 @@ class Call:
     """Never shown: those of the token endpoints are secrets."""
     content_type: str = "application/json"
 
+    def untrusted(self, reason: str, status: int | None = None) -> UntrustedAnswer:
+        """Build the error for an answer that must not be believed; None when it never came to an answer."""
+        return UntrustedAnswer(reason, operation=self.operation, target=self.target, status=status)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One answer, its body read completely; `headers` ignore case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
+    def unavailable(self, reason: str) -> Unavailable:
+        """Build the error for no usable answer."""
+        return Unavailable(reason, operation=self.operation, target=self.target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

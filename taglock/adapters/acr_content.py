@@ -7,9 +7,10 @@ import hashlib
 
 import msgspec
 
-from taglock.adapters.acr_answer import media_type, untrusted
-from taglock.adapters.acr_call import Answer, Call
+from taglock.adapters.acr_answer import untrusted
+from taglock.adapters.acr_call import Call
 from taglock.adapters.acr_wire import decoded, expect, parsed_digest
+from taglock.adapters.http_answer import Answer, media_type
 from taglock.domain.reference import Digest
 from taglock.domain.state import ManifestContent, Reference
 

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
-from taglock.adapters.acr_answer import remaining_per_second, retry_after_seconds
-from taglock.adapters.acr_call import AcrOptions, Answer, Call, Category, Priority
+from taglock.adapters.acr_answer import remaining_per_second
+from taglock.adapters.acr_call import AcrOptions, Call, Category, Priority
+from taglock.adapters.http_answer import Answer, retry_after_seconds
+from taglock.adapters.http_policies import LONGEST_HOLD_TO_WAIT_SECONDS
 from taglock.errors import Throttled
 
-LONGEST_HOLD_TO_WAIT_SECONDS = 2.0
-"""A shorter hold is waited out; a longer one is refused at once, so that the work becomes due work."""
 HOLD_WITHOUT_RETRY_AFTER_SECONDS = 5.0
 FULL_SECOND = 1.0
 RESERVE = 0.25

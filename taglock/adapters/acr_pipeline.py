@@ -1,36 +1,22 @@
-"""One registry's HTTP: azure-core's pipeline over aiohttp, opened at the first call, closed with the registry.
-
-Nothing of the environment but the trusted certificates has a say: no proxies, no netrc, no cookies, no redirects.
-"""
+"""One registry's HTTP: azure-core's pipeline over aiohttp, opened at the first call, closed with the registry."""
 
 import asyncio
-import os
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from taglock.adapters.acr_answer import checked
-from taglock.adapters.acr_call import AcrOptions, Answer, Call
+from taglock.adapters.acr_call import AcrOptions, Call
 from taglock.adapters.acr_governor import Governor
-from taglock.adapters.acr_policies import (
-    AuthorizePolicy,
-    BorderPolicy,
-    GovernPolicy,
-    ResendPolicy,
-    answer_of,
-)
+from taglock.adapters.acr_policies import AuthorizePolicy, GovernPolicy
 from taglock.adapters.acr_tokens import Tokens
+from taglock.adapters.http_answer import Answer
+from taglock.adapters.http_policies import BorderPolicy, ResendPolicy, answer_of
+from taglock.adapters.http_transport import open_transport
 from taglock.domain.reference import LoginServer
-from taglock.errors import Unavailable, shortened
+from taglock.errors import shortened
 
 if TYPE_CHECKING:
-    import ssl
-
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.pipeline import AsyncPipeline
-    from azure.core.pipeline.transport import AsyncHttpTransport
-
-KEEP_ALIVE_SECONDS = 30.0
-CONNECT_TIMEOUT_SECONDS = 5.0
 
 
 class Channel:
@@ -66,9 +52,9 @@ class Channel:
                 return answer_of(await pipeline.run(self._request(opened, call), stream=True, call=call))
         except TimeoutError as error:
             reason = f"no answer within {limit:g} seconds, retries and waiting included"
-            raise Unavailable(reason, operation=call.operation, target=call.target) from error
+            raise call.unavailable(reason) from error
         except opened.broken as error:
-            raise Unavailable(shortened(str(error), 200), operation=call.operation, target=call.target) from error
+            raise call.unavailable(shortened(str(error), 200)) from error
 
     def _request(self, opened: "_Opened", call: Call) -> Any:
         headers = {"Accept": call.accept, "Accept-Encoding": "identity", "User-Agent": self._options.user_agent}
@@ -92,7 +78,9 @@ class _Opened:
 
         self.request = HttpRequest
         self.broken = (ServiceRequestError, ServiceResponseError)
-        self.transport = _transport(options)
+        self.transport = open_transport(
+            connections=options.connections, timeout_seconds=options.request_timeout_seconds
+        )
         self.anonymous = AsyncPipeline(self.transport, policies(login_server, options, governor))
         self.authorized = AsyncPipeline(
             self.transport, policies(login_server, options, governor, AuthorizePolicy(tokens))
@@ -101,33 +89,7 @@ class _Opened:
 
 def policies(login_server: LoginServer, options: AcrOptions, governor: Governor, *inside: Any) -> list[Any]:
     """Return the steps of one pipeline, outermost first; each belongs to one pipeline only."""
-    return [ResendPolicy(), *inside, GovernPolicy(governor), BorderPolicy(login_server, options)]
-
-
-def _transport(options: AcrOptions) -> "AsyncHttpTransport[Any, Any]":
-    from aiohttp import ClientSession, DummyCookieJar, TCPConnector
-    from azure.core.pipeline.transport import AioHttpTransport
-
-    trust = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-    session = ClientSession(
-        connector=TCPConnector(limit=options.connections, keepalive_timeout=KEEP_ALIVE_SECONDS, ssl=trust),
-        cookie_jar=DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
+    border = BorderPolicy(
+        login_server, timeout_seconds=options.request_timeout_seconds, maximum_bytes=options.maximum_body_bytes
     )
-    transport: AsyncHttpTransport[Any, Any] = AioHttpTransport(
-        session=session,
-        session_owner=True,
-        use_env_settings=False,
-        connection_timeout=min(CONNECT_TIMEOUT_SECONDS, options.request_timeout_seconds / 2),
-        read_timeout=None,  # the border policy has one deadline for the whole request
-    )
-    return transport
-
-
-@lru_cache(maxsize=8)
-def _trusted(_file: str | None, _folder: str | None) -> "ssl.SSLContext":
-    """Return the default trust, loaded once for every registry and not once for each: it costs milliseconds."""
-    import ssl
-
-    return ssl.create_default_context()
+    return [ResendPolicy(), *inside, GovernPolicy(governor), border]

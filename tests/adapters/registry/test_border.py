@@ -11,9 +11,10 @@ import trustme
 from aiohttp import web
 
 from taglock.adapters.acr_answer import next_path
-from taglock.adapters.acr_call import AcrOptions, Answer, Call, Category
+from taglock.adapters.acr_call import AcrOptions, Call, Category
 from taglock.adapters.acr_pipeline import Channel
 from taglock.adapters.acr_registry import open_registry
+from taglock.adapters.http_answer import Answer
 from taglock.domain.reference import LoginServer, Repository, tag_target
 from taglock.domain.state import AttributeUpdate
 from taglock.errors import InvalidReference, Unauthorized, Unavailable, UntrustedAnswer

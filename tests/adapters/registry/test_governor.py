@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from taglock.adapters.acr_call import AcrOptions, Answer, Call, Category, Priority
+from taglock.adapters.acr_call import AcrOptions, Call, Category, Priority
 from taglock.adapters.acr_governor import Governor
+from taglock.adapters.http_answer import Answer
 from taglock.errors import Throttled
 
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taglock.adapters.acr_answer import checked, next_path, remaining_per_second, retry_after_seconds
-from taglock.adapters.acr_call import Action, Answer, Call, Category
+from taglock.adapters.acr_answer import checked, next_path, remaining_per_second
+from taglock.adapters.acr_call import Action, Call, Category
 from taglock.adapters.acr_claims import Scope, read_claims
 from taglock.adapters.acr_content import manifest_content, referrer_digests
 from taglock.adapters.acr_tokens import usable_seconds
 from taglock.adapters.acr_wire import manifest_state, tag_state
+from taglock.adapters.http_answer import Answer, retry_after_seconds
 from taglock.domain.reference import LoginServer, manifest_target, tag_target
 from taglock.errors import RegistryError
 from tests.adapters.registry.peer import DIGEST, REPOSITORY, TAG, jwt

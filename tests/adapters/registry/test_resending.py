@@ -7,9 +7,8 @@ from email.utils import format_datetime
 import pytest
 from aiohttp import web
 
-from taglock.adapters.acr_answer import retry_after_seconds
-from taglock.adapters.acr_call import Answer
 from taglock.adapters.acr_registry import AcrOptions, open_registry
+from taglock.adapters.http_answer import Answer, retry_after_seconds
 from taglock.domain.reference import LoginServer, tag_target
 from taglock.domain.state import AttributeUpdate
 from taglock.errors import Disallowed, NotFound, RegistryError, Throttled, Unauthorized, Unavailable

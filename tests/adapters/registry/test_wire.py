@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taglock.adapters.acr_answer import checked
-from taglock.adapters.acr_call import Action, Answer, Call, Category
+from taglock.adapters.acr_call import Action, Call, Category
 from taglock.adapters.acr_claims import EVERY_REPOSITORY, Scope, read_claims
 from taglock.adapters.acr_registry import attributes_path
 from taglock.adapters.acr_wire import manifest_state, repository_state, tag_state, update_body
+from taglock.adapters.http_answer import Answer
 from taglock.domain.attributes import Attribute
 from taglock.domain.reference import (
     Digest,
