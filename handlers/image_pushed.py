@@ -6,8 +6,8 @@ from taglock.domain.event import ImagePushed, NotForUs, UnknownRegistry, parse_e
 from taglock.domain.handled import Handled
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.locking import Budget
-from taglock.enforcement.push import Work, lock_push
 from taglock.enforcement.rejecting import note_unknown_registry, reject_event
+from taglock.enforcement.subject import Work, lock_subject
 from taglock.errors import InvalidEvent
 from taglock.telemetry import invocation
 
@@ -28,7 +28,7 @@ async def _handle(app: Enforcement, text: str) -> Handled:
         return await reject_event(app, TRIGGER, text, error)
     match event:
         case ImagePushed():
-            return await lock_push(app, event, Work(trigger=TRIGGER, budget=budget))
+            return await lock_subject(app, event, Work(trigger=TRIGGER, budget=budget))
         case UnknownRegistry():
             return await note_unknown_registry(app, TRIGGER, event)
         case NotForUs():

@@ -28,6 +28,10 @@ def is_index(media_type: str) -> bool:
     return media_type in INDEX_MEDIA_TYPES
 
 
+PRESUMED_IMAGE = ""
+"""A media type that nobody told: an update answers with the true one, which costs one request where most are images."""
+
+
 class StepKind(StrEnum):
     """What to ask the registry about one manifest."""
 

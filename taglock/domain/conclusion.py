@@ -4,24 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from taglock.domain.announcement import finding_event, locked_event, outbox_rows
+from taglock.domain.attempt import Attempt
+from taglock.domain.due import due_ended, due_rows, next_due
 from taglock.domain.ledger import Finding
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.outcome import Relation, Verdict, judge
-from taglock.domain.record import (
-    Attempt,
-    closed,
-    due_ended,
-    due_rows,
-    finding_event,
-    finding_rows,
-    findings,
-    journal_row,
-    locked_event,
-    next_due,
-    outbox_rows,
-    proofs,
-    release_row,
-)
+from taglock.domain.record import closed, finding_rows, findings, journal_row, proofs, release_row
 from taglock.domain.row import Change
 from taglock.domain.rule import Mode
 
@@ -41,9 +30,9 @@ def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
     row is written again under the same key.
     """
     if attempt.relation is Relation.SUPERSEDED:
-        changes = [journal_row(attempt, Relation.SUPERSEDED), *due_ended(attempt.push, attempt.known.due)]
+        changes = [journal_row(attempt, Relation.SUPERSEDED), *due_ended(attempt.subject, attempt.known.due)]
         return Conclusion(outcome=Relation.SUPERSEDED, changes=changes)
-    verdict = judge(attempt.locking, pushed_at=attempt.push.occurred_at, now=attempt.now)
+    verdict = judge(attempt.locking, pushed_at=attempt.subject.occurred_at, now=attempt.now)
     due = next_due(attempt) if verdict is Verdict.UNFINISHED else None
     if verdict is Verdict.UNFINISHED and due is None:
         verdict = Verdict.FAILED
@@ -52,7 +41,7 @@ def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
     changes = [journal_row(attempt, verdict), *finding_rows(found), *outbox_rows(events), *proofs(attempt)]
     if verdict is Verdict.LOCKED:
         changes += finding_rows(closed(attempt.known, now=attempt.now))
-    changes += due_rows(due) if due is not None else due_ended(attempt.push, attempt.known.due)
+    changes += due_rows(due) if due is not None else due_ended(attempt.subject, attempt.known.due)
     if verdict is Verdict.LOCKED:
         changes += release_row(attempt)
     return Conclusion(outcome=verdict, changes=changes, events=events)
@@ -66,4 +55,4 @@ def _events(attempt: Attempt, verdict: Verdict, found: Sequence[Finding]) -> lis
 def _new_events(attempt: Attempt, found: Sequence[Finding]) -> list[OutboundEvent]:
     known = {(finding.kind, finding.subject) for finding in attempt.known.open_findings}
     fresh = [finding for finding in found if (finding.kind, finding.subject) not in known]
-    return [event for finding in fresh if (event := finding_event(finding, attempt.push)) is not None]
+    return [event for finding in fresh if (event := finding_event(finding, attempt.subject)) is not None]

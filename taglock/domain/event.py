@@ -22,7 +22,7 @@ MAXIMUM_TEXT = 1024  # identifiers, media types and locations longer than this a
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
-class ImagePushed(msgspec.Struct, frozen=True, kw_only=True):
+class ImagePushed(msgspec.Struct, frozen=True, kw_only=True, tag="pushed"):
     """An image was pushed: at least one of tag and digest is known."""
 
     registry: LoginServer

@@ -8,11 +8,11 @@ from uuid import UUID, uuid5
 import msgspec
 
 from taglock.domain.attributes import Off
-from taglock.domain.event import ImagePushed
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import RowKey
 from taglock.domain.rule import Mode
+from taglock.domain.subject import ImageRuns, Subject
 from taglock.errors import LedgerError
 
 FORMAT = 1
@@ -58,9 +58,9 @@ class ProvenRepository(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueWork(msgspec.Struct, frozen=True, kw_only=True):
-    """A push that could not be finished yet and when to go on with it."""
+    """A lock that could not be finished yet and when to go on with it."""
 
-    push: ImagePushed
+    subject: Subject
     created_at: datetime
     due_at: datetime
     attempts: int
@@ -184,9 +184,16 @@ def due_partition(registry: LoginServer) -> str:
     return f"due/{registry}"
 
 
-def due_key(push: ImagePushed) -> RowKey:
-    """Return where the due work of a push is kept: one row however often its event is delivered."""
-    return RowKey(due_partition(push.registry), f"{push.repository}:{push.tag or ''}@{push.digest or ''}")
+def due_key(subject: Subject) -> RowKey:
+    """Return where the due work of a subject is kept: one row however often its event is delivered."""
+    image = f"{subject.repository}:{subject.tag or ''}@{subject.digest or ''}"
+    suffix = f"#{workload_id(subject.workload)}" if isinstance(subject, ImageRuns) else ""
+    return RowKey(due_partition(subject.registry), image + suffix)
+
+
+def workload_id(workload: str) -> str:
+    """Return what stands for a workload in keys: a resource id is longer than a key may be."""
+    return derived_id("workload", workload)
 
 
 def finding_key(kind: FindingKind, registry: str, subject: str) -> RowKey:

@@ -9,11 +9,12 @@ import msgspec
 from taglock.domain.attributes import Attribute
 from taglock.domain.closure import is_index
 from taglock.domain.event import ImagePushed
-from taglock.domain.ledger import Release
+from taglock.domain.ledger import ProvenManifest, Release
 from taglock.domain.plan import LockPlan
 from taglock.domain.reference import Digest
 from taglock.domain.rule import Mode
 from taglock.domain.state import TagState
+from taglock.domain.subject import ImageRuns
 from taglock.errors import NotFound, RegistryError
 
 YOUNG = timedelta(minutes=15)
@@ -38,8 +39,32 @@ def relate(push: ImagePushed, release: Release | None, plan: LockPlan) -> Relati
         return Relation.DUPLICATE if not_later and _covers(release, plan) else Relation.FRESH
     if push.occurred_at < release.pushed_at:
         return Relation.SUPERSEDED
+    return _relate_other_digest(release)
+
+
+def relate_running(
+    runs: ImageRuns, plan: LockPlan, *, release: Release | None, proof: ProvenManifest | None
+) -> Relation:
+    """Compare an image that runs with the ledger's release of its tag and proof of its root."""
+    if not plan.tag_off:
+        return Relation.DUPLICATE if _is_proved(runs, plan, proof) else Relation.FRESH
+    if release is None:
+        return Relation.FRESH
+    if release.digest != runs.digest:
+        return _relate_other_digest(release)
+    return Relation.DUPLICATE if _is_proved(runs, plan, proof) and _covers(release, plan) else Relation.FRESH
+
+
+def _relate_other_digest(release: Release) -> Relation:
     was_fixed = release.mode is Mode.ENFORCE and Attribute.WRITE in release.tag_off
     return Relation.MOVED if was_fixed else Relation.FRESH
+
+
+def _is_proved(runs: ImageRuns, plan: LockPlan, proof: ProvenManifest | None) -> bool:
+    """Tell whether the root was proved since the ledger recorded the deployment."""
+    if proof is None or proof.proven_at < runs.recorded_at:
+        return False
+    return plan.manifest_off <= proof.off and (proof.mode is Mode.ENFORCE or plan.mode is Mode.REPORT)
 
 
 def _covers(release: Release, plan: LockPlan) -> bool:

@@ -1,5 +1,8 @@
 """What a rule wants of an image, as a plan that can only tighten."""
 
+from collections.abc import Sequence
+from copy import replace
+
 import msgspec
 
 from taglock.domain.attributes import NOTHING_OFF, Off
@@ -13,8 +16,12 @@ class LockPlan(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     tag_off: Off
     manifest_off: Off
+    tag_rule: str = ""
+    """The rule that wants the tag, '' when none does."""
     referrers: bool = False
     """Whether manifests whose subject is in the closure are locked as well."""
+    referrers_rule: str = ""
+    """The rule that wants the referrers, '' when none does."""
 
 
 def plan_release(rule: Rule, *, mode: Mode) -> LockPlan:
@@ -24,18 +31,34 @@ def plan_release(rule: Rule, *, mode: Mode) -> LockPlan:
         mode=effective_mode(rule, mode),
         tag_off=rule.profile.off,
         manifest_off=rule.manifest_profile.off,
+        tag_rule=rule.name,
         referrers=rule.referrers,
+        referrers_rule=rule.name if rule.referrers else "",
     )
 
 
-def plan_referrer(rule: Rule, *, mode: Mode) -> LockPlan:
-    """Plan the lock of a referrer that was pushed by digest: its manifests only, by the release's rule."""
+def plan_manifests(rule: Rule, *, mode: Mode) -> LockPlan:
+    """Plan the lock of manifests only, as for a referrer that was pushed by digest."""
+    return replace(plan_release(rule, mode=mode), tag_off=NOTHING_OFF, tag_rule="")
+
+
+def plan_running(rule: Rule, *, mode: Mode) -> LockPlan:
+    """Plan the lock of an image that runs: its manifests, and its tag only when the rule says so."""
+    return plan_release(rule, mode=mode) if rule.tag else plan_manifests(rule, mode=mode)
+
+
+def united(plans: Sequence[LockPlan]) -> LockPlan:
+    """Return one plan for what several rules want; those that may only report add nothing to one that enforces."""
+    mode = Mode.ENFORCE if any(plan.mode is Mode.ENFORCE for plan in plans) else Mode.REPORT
+    applied = [plan for plan in plans if plan.mode is mode]
     return LockPlan(
-        rule=rule.name,
-        mode=effective_mode(rule, mode),
-        tag_off=NOTHING_OFF,
-        manifest_off=rule.manifest_profile.off,
-        referrers=rule.referrers,
+        rule=applied[0].rule,
+        mode=mode,
+        tag_off=NOTHING_OFF.union(*(plan.tag_off for plan in applied)),
+        manifest_off=NOTHING_OFF.union(*(plan.manifest_off for plan in applied)),
+        tag_rule=next((plan.tag_rule for plan in applied if plan.tag_rule), ""),
+        referrers=any(plan.referrers for plan in applied),
+        referrers_rule=next((plan.referrers_rule for plan in applied if plan.referrers_rule), ""),
     )
 
 

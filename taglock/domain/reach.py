@@ -6,7 +6,7 @@ Only what is certain is reported: a condition covers another when it is absent, 
 from collections.abc import Iterator, Sequence
 
 from taglock.domain.matcher import GlobList
-from taglock.domain.rule import Rule, Scope, Trigger
+from taglock.domain.rule import Action, Rule, Scope, Trigger
 from taglock.domain.tag_matcher import TagMatcher, TagPattern
 
 
@@ -30,6 +30,8 @@ def _covers(earlier: Rule, rule: Rule, trigger: Trigger) -> bool:
         return False
     if rule.scope is Scope.REPOSITORY:
         return True
+    if trigger is Trigger.DEPLOYMENT and earlier.action is Action.IGNORE and earlier.tags is not None:
+        return False  # it never ignores what runs
     return (
         trigger in earlier.on
         and _tags_cover(earlier.tags, rule.tags)

@@ -220,6 +220,8 @@ def _needs(rule: Rule, candidate: Candidate) -> frozenset[Need]:
 
 def _miss(rule: Rule, candidate: Candidate) -> Callable[[], str] | None:
     """Return the first condition that is known not to be met; its sentence is made only when a person asks."""
+    if rule.action is Action.IGNORE and rule.tags is not None and candidate.trigger is Trigger.DEPLOYMENT:
+        return lambda: "it ignores tags, and a digest that runs is never ignored for its tag"
     if candidate.trigger not in rule.on:
         return lambda: f"it is for {' and '.join(sorted(rule.on))}, and this is a {candidate.trigger}"
     if not rule.applies_to(candidate.registry, candidate.repository):

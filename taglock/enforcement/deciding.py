@@ -1,4 +1,4 @@
-"""Decide what a push asks for; reads the registry only when a rule depends on what the event does not tell."""
+"""Decide what a push or deployment asks for; reads the registry only when a rule needs what the event does not tell."""
 
 from copy import replace
 
@@ -6,9 +6,10 @@ import msgspec
 
 from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import ProvenManifest, manifest_key, restored
-from taglock.domain.plan import LockPlan, plan_referrer, plan_release
-from taglock.domain.reference import Digest, Tag
-from taglock.domain.rule import Candidate, Ignore, Protect, RuleSet, decide
+from taglock.domain.plan import LockPlan, plan_manifests, plan_release, plan_running, united
+from taglock.domain.reference import Digest
+from taglock.domain.rule import Candidate, Decision, Ignore, Protect, RuleSet, Trigger, decide
+from taglock.domain.subject import ImageRuns, Subject
 from taglock.enforcement.context import Enforcement
 
 
@@ -32,16 +33,48 @@ async def decide_push(
     candidate = Candidate(registry=push.registry, repository=push.repository, tag=push.tag, media_type=push.media_type)
     decision = decide(rules, candidate)
     if not isinstance(decision, Protect | Ignore):
-        decision = decide(rules, await _informed(app, push, candidate, push.tag))
+        decision = decide(rules, await _informed(app, push, candidate))
     if isinstance(decision, Protect):
         return plan_release(decision.rule, mode=app.mode)
     return decision if isinstance(decision, Ignore) else Ignore("the registry does not tell the types a rule asks for")
 
 
-async def _informed(app: Enforcement, push: ImagePushed, candidate: Candidate, tag: Tag) -> Candidate:
-    registry = app.registries(push.registry)
-    digest = push.digest or (await registry.tag(push.repository, tag)).digest
-    state = await registry.manifest(push.repository, digest)
+async def decide_running(app: Enforcement, runs: ImageRuns, rules: RuleSet) -> LockPlan | Ignore:
+    """Return the plan for an image that runs: what the deployment's rule wants, and the push rule of its tag."""
+    running = Candidate(
+        registry=runs.registry,
+        repository=runs.repository,
+        tag=runs.tag,
+        trigger=Trigger.DEPLOYMENT,
+        media_type=runs.media_type,
+        environment=runs.environment,
+    )
+    decisions = _decide_both(rules, running)
+    if not all(isinstance(decision, Protect | Ignore) for decision in decisions):
+        decisions = _decide_both(rules, await _informed(app, runs, running))
+    return _plan_running(app, *decisions)
+
+
+def _decide_both(rules: RuleSet, running: Candidate) -> tuple[Decision, Decision]:
+    return decide(rules, running), decide(rules, replace(running, trigger=Trigger.PUSH, environment=None))
+
+
+def _plan_running(app: Enforcement, by_deployment: Decision, by_push: Decision) -> LockPlan | Ignore:
+    plans = [plan_running(by_deployment.rule, mode=app.mode)] if isinstance(by_deployment, Protect) else []
+    if isinstance(by_push, Protect):
+        plans.append(plan_release(by_push.rule, mode=app.mode))
+    if plans:
+        return united(plans)
+    return by_deployment if isinstance(by_deployment, Ignore) else Ignore("the registry does not tell the types")
+
+
+async def _informed(app: Enforcement, subject: Subject, candidate: Candidate) -> Candidate:
+    registry = app.registries(subject.registry)
+    digest = subject.digest
+    if digest is None:
+        assert subject.tag is not None
+        digest = (await registry.tag(subject.repository, subject.tag)).digest
+    state = await registry.manifest(subject.repository, digest)
     return replace(candidate, media_type=state.media_type, artifact_type=state.artifact_type or "")
 
 
@@ -64,4 +97,4 @@ async def _decide_referrer(
 async def _plan_by_subject(app: Enforcement, push: ImagePushed, rules: RuleSet, subject: Digest) -> LockPlan | None:
     (row,) = await app.rows.read([manifest_key(push.registry, push.repository, subject)])
     rule = rules.rule(restored(ProvenManifest, row.body).rule) if row is not None else None
-    return plan_referrer(rule, mode=app.mode) if rule is not None and rule.referrers else None
+    return plan_manifests(rule, mode=app.mode) if rule is not None and rule.referrers else None

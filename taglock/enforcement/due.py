@@ -9,7 +9,7 @@ from taglock.domain.reference import LoginServer
 from taglock.domain.row import Row
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.locking import Budget
-from taglock.enforcement.push import Work, lock_push
+from taglock.enforcement.subject import Work, lock_subject
 from taglock.errors import LedgerError
 
 PAGE = 1000
@@ -69,9 +69,9 @@ class _Resumption:
                 return  # it stays due
             try:
                 work = Work(trigger=TRIGGER, budget=self._budget(), due=due)
-                self._handled.append(await lock_push(self._app, due.push, work))
+                self._handled.append(await lock_subject(self._app, due.subject, work))
             except Exception as error:  # one piece of work that cannot be handled must not keep the others waiting
-                self._tell("unfinished", f"{due.push.image}: {type(error).__name__}: {error}")
+                self._tell("unfinished", f"{due.subject.image}: {type(error).__name__}: {error}")
 
     def _budget(self) -> Budget:
         limits = self._app.limits

@@ -1,11 +1,11 @@
-"""What the ledger remembers of a push: one read before the first request, and the proofs of an earlier attempt."""
+"""What the ledger remembers of an image: one read before the first request, and the proofs of an earlier attempt."""
 
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from taglock.domain.attempt import Known
 from taglock.domain.closure import is_index
-from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import (
     DueWork,
     Finding,
@@ -20,9 +20,9 @@ from taglock.domain.ledger import (
     restored,
 )
 from taglock.domain.plan import LockPlan
-from taglock.domain.record import Known
 from taglock.domain.reference import Digest, tag_target
 from taglock.domain.row import Row, RowKey
+from taglock.domain.subject import Subject
 from taglock.enforcement.context import Enforcement
 from taglock.errors import LedgerError
 
@@ -34,13 +34,13 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
-async def recall_known(app: Enforcement, push: ImagePushed, due: DueWork | None) -> Memory:
-    """Read the due work, the findings and the release of a push in one go.
+async def recall_known(app: Enforcement, subject: Subject, due: DueWork | None) -> Memory:
+    """Read the due work, the findings and the release of an image in one go.
 
     When the ledger does not answer, nothing is known: lock first, the write afterwards tells.
     """
     try:
-        due_row, unknown_row, failed_row, *tagged = await app.rows.read(_keys(push))
+        due_row, unknown_row, failed_row, proof_row, *tagged = await app.rows.read(_keys(subject))
     except LedgerError as error:
         return Memory(known=Known(due=due), problems=(str(error),))
     moved_row, release_row = tagged or (None, None)
@@ -49,22 +49,24 @@ async def recall_known(app: Enforcement, push: ImagePushed, due: DueWork | None)
     known = Known(
         release=_restored(Release, release_row, problems),
         release_version=release_row.version if release_row is not None else None,
+        proof=_restored(ProvenManifest, proof_row, problems),
         due=due or _restored(DueWork, due_row, problems),
         open_findings=tuple(finding for finding in found if finding is not None and finding.closed_at is None),
     )
     return Memory(known=known, problems=tuple(problems))
 
 
-def _keys(push: ImagePushed) -> list[RowKey]:
+def _keys(subject: Subject) -> list[RowKey]:
     keys = [
-        due_key(push),
-        finding_key(FindingKind.CLOSURE_UNKNOWN, push.registry, push.image),
-        finding_key(FindingKind.LOCK_FAILED, push.registry, push.image),
+        due_key(subject),
+        finding_key(FindingKind.CLOSURE_UNKNOWN, subject.registry, subject.image),
+        finding_key(FindingKind.LOCK_FAILED, subject.registry, subject.image),
+        manifest_key(subject.registry, subject.repository, subject.digest or Digest("")),
     ]
-    if push.tag is not None:
-        moved = str(tag_target(push.registry, push.repository, push.tag))
-        keys.append(finding_key(FindingKind.TAG_MOVED, push.registry, moved))
-        keys.append(release_key(push.registry, push.repository, push.tag))
+    if subject.tag is not None:
+        moved = str(tag_target(subject.registry, subject.repository, subject.tag))
+        keys.append(finding_key(FindingKind.TAG_MOVED, subject.registry, moved))
+        keys.append(release_key(subject.registry, subject.repository, subject.tag))
     return keys
 
 
@@ -78,11 +80,11 @@ def _restored[T: Stored](kind: type[T], row: Row | None, problems: list[str]) ->
 
 
 async def recall_proofs(
-    app: Enforcement, push: ImagePushed, plan: LockPlan, due: DueWork, digests: Sequence[Digest]
+    app: Enforcement, subject: Subject, plan: LockPlan, due: DueWork, digests: Sequence[Digest]
 ) -> Iterable[Digest]:
     """Return those manifests that an earlier attempt of this work has proved. Never indexes (see ClosureWalk)."""
     try:
-        rows = await app.rows.read([manifest_key(push.registry, push.repository, digest) for digest in digests])
+        rows = await app.rows.read([manifest_key(subject.registry, subject.repository, digest) for digest in digests])
         proofs = [restored(ProvenManifest, row.body) for row in rows if row is not None]
     except LedgerError:
         return []  # what is not recalled is proved again

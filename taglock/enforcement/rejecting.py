@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from taglock.domain.announcement import outbox_rows
 from taglock.domain.event import UnknownRegistry
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import (
@@ -15,7 +16,6 @@ from taglock.domain.ledger import (
     stored,
 )
 from taglock.domain.outbound import OutboundEvent
-from taglock.domain.record import outbox_rows
 from taglock.domain.row import Insert, Upsert
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import publish, write

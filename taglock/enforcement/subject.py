@@ -1,20 +1,22 @@
-"""Lock a pushed image: decide, plan, apply, record. Push events and due work both come through here."""
+"""Lock an image that was pushed or runs: decide, plan, apply, record. Events and due work both come through here."""
 
 import asyncio
 from functools import partial
 
 import msgspec
 
+from taglock.domain.attempt import Attempt, Known, problems
+from taglock.domain.closure import PRESUMED_IMAGE
 from taglock.domain.conclusion import conclude
-from taglock.domain.event import ImagePushed
+from taglock.domain.due import due_ended
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import DueWork
-from taglock.domain.outcome import Failure, Locking, Relation, relate
+from taglock.domain.outcome import Failure, Locking, Relation, relate, relate_running
 from taglock.domain.plan import LockPlan, undecided_plan
-from taglock.domain.record import Attempt, due_ended, problems
-from taglock.domain.rule import Ignore
+from taglock.domain.rule import Ignore, RuleSet
+from taglock.domain.subject import ImageRuns, Subject
 from taglock.enforcement.context import Enforcement
-from taglock.enforcement.deciding import Later, decide_push
+from taglock.enforcement.deciding import Later, decide_push, decide_running
 from taglock.enforcement.locking import Budget, Image, ImageLocker
 from taglock.enforcement.memory import Memory, recall_known, recall_proofs
 from taglock.enforcement.recording import publish, write
@@ -26,7 +28,7 @@ CONFLICTS = 3
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a push is looked at now, and how far this attempt may go."""
+    """Why an image is looked at now, and how far this attempt may go."""
 
     trigger: str
     budget: Budget
@@ -34,31 +36,31 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The due work that is resumed, None for an event."""
 
 
-async def lock_push(app: Enforcement, push: ImagePushed, work: Work) -> Handled:
-    """Lock a pushed image, or store what is left as due work; raise HandOverFailed when neither was possible."""
-    attempt = _PushLock(app, push, work)
+async def lock_subject(app: Enforcement, subject: Subject, work: Work) -> Handled:
+    """Lock an image, or store what is left as due work; raise HandOverFailed when neither was possible."""
+    attempt = _SubjectLock(app, subject, work)
     for _ in range(CONFLICTS):
         try:
             return await attempt.run()
         except LedgerConflict:
             continue  # somebody recorded the same tag meanwhile: look again at what is known
         except LedgerError as error:
-            raise HandOverFailed(f"{push.image}: the ledger does not answer: {error}") from error
-    raise HandOverFailed(f"{push.image}: its ledger rows changed {CONFLICTS} times in a row")
+            raise HandOverFailed(f"{subject.image}: the ledger does not answer: {error}") from error
+    raise HandOverFailed(f"{subject.image}: its ledger rows changed {CONFLICTS} times in a row")
 
 
-class _PushLock:
-    def __init__(self, app: Enforcement, push: ImagePushed, work: Work) -> None:
+class _SubjectLock:
+    def __init__(self, app: Enforcement, subject: Subject, work: Work) -> None:
         self._app = app
-        self._push = push
+        self._subject = subject
         self._work = work
 
     async def run(self) -> Handled:
         decision = await self._decide()
         if isinstance(decision, Ignore):
-            await write(self._app, due_ended(self._push, self._work.due))
+            await write(self._app, due_ended(self._subject, self._work.due))
             return self._handled("ignored", decision=decision.reason)
-        memory = await recall_known(self._app, self._push, self._work.due)
+        memory = await recall_known(self._app, self._subject, self._work.due)
         if isinstance(decision, Failure):
             plan = undecided_plan(self._app.mode)
             return await self._conclude(plan, Relation.FRESH, Locking(failures=(decision,)), memory)
@@ -66,12 +68,11 @@ class _PushLock:
 
     async def _decide(self) -> LockPlan | Ignore | Failure:
         """Return what to do; a Failure when it cannot be told now."""
-        image = self._push.image
+        image = self._subject.image
         try:
             rules = self._app.rules()
             async with asyncio.timeout_at(self._work.budget.deadline):
-                decision = await decide_push(self._app, self._push, rules, resumed=self._work.due is not None)
-                await lock_repository(self._app, self._push, rules)
+                decision = await self._decide_by(rules)
         except InvalidConfiguration as error:
             return Failure(target=image, message=f"the rules cannot be used: {error}", transient=True)
         except RegistryError as error:
@@ -82,32 +83,46 @@ class _PushLock:
             return Failure(target=image, message=decision.reason, transient=True, retry_after=decision.seconds)
         return decision
 
+    async def _decide_by(self, rules: RuleSet) -> LockPlan | Ignore | Later:
+        if isinstance(self._subject, ImageRuns):
+            return await decide_running(self._app, self._subject, rules)
+        decision = await decide_push(self._app, self._subject, rules, resumed=self._work.due is not None)
+        await lock_repository(self._app, self._subject, rules)
+        return decision
+
     async def _lock(self, plan: LockPlan, memory: Memory) -> Handled:
-        relation = relate(self._push, memory.known.release, plan)
+        relation = self._relation(plan, memory.known)
         if relation is Relation.DUPLICATE:
-            await write(self._app, due_ended(self._push, memory.known.due))
+            await write(self._app, due_ended(self._subject, memory.known.due))
             return self._handled("already", plan=plan, memory=memory)
         locking = Locking()
         if relation is not Relation.SUPERSEDED:
             locking = await self._apply(plan)
         return await self._conclude(plan, relation, locking, memory)
 
+    def _relation(self, plan: LockPlan, known: Known) -> Relation:
+        if not isinstance(self._subject, ImageRuns):
+            return relate(self._subject, known.release, plan)
+        relation = relate_running(self._subject, plan, release=known.release, proof=known.proof)
+        # A proved root does not tell of referrers that are still to be locked: due work goes on.
+        return Relation.FRESH if relation is Relation.DUPLICATE and known.due is not None else relation
+
     async def _apply(self, plan: LockPlan) -> Locking:
-        push, due = self._push, self._work.due
+        subject, due = self._subject, self._work.due
         image = Image(
-            registry=push.registry,
-            repository=push.repository,
-            tag=push.tag,
-            digest=push.digest,
-            media_type=push.media_type,
+            registry=subject.registry,
+            repository=subject.repository,
+            tag=subject.tag if plan.tag_off else None,
+            digest=subject.digest,
+            media_type=PRESUMED_IMAGE if isinstance(subject, ImageRuns) else subject.media_type,
         )
-        registry = view(self._app.registries(push.registry), plan.mode)
-        recall = partial(recall_proofs, self._app, push, plan, due) if due is not None else None
+        registry = view(self._app.registries(subject.registry), plan.mode)
+        recall = partial(recall_proofs, self._app, subject, plan, due) if due is not None else None
         return await ImageLocker(registry, image, plan, self._work.budget).lock(recall)
 
     async def _conclude(self, plan: LockPlan, relation: Relation, locking: Locking, memory: Memory) -> Handled:
         attempt = Attempt(
-            push=self._push,
+            subject=self._subject,
             plan=plan,
             relation=relation,
             locking=locking,
@@ -133,8 +148,8 @@ class _PushLock:
         return Handled(
             trigger=self._work.trigger,
             outcome=outcome,
-            event_id=self._push.event_id,
-            image=self._push.image,
+            event_id=self._subject.event_id,
+            image=self._subject.image,
             decision=decision,
             rule=plan.rule if plan else "",
             mode=plan.mode if plan else "",
