@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from taglock.domain.arm_resource import ArmWorkload, ResourceId
+from taglock.domain.listing import ListedManifest, ListedRepository, ListedTag, Page
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import Change, Row, RowKey
@@ -38,6 +39,22 @@ class Registry(Protocol):
 
     async def referrers(self, repository: Repository, digest: Digest) -> Sequence[Digest]:
         """List the manifests whose subject is this one (all pages); needs the permission to pull."""
+
+
+class Listing(Protocol):
+    """One registry's listings, page by page; each call waits for those of events. Raises RegistryError."""
+
+    async def repositories(self, after: str) -> Page[Repository]:
+        """List the names of repositories behind one, in order; '' for the first page."""
+
+    async def repository(self, repository: Repository) -> ListedRepository:
+        """Read a repository's own attributes and counts."""
+
+    async def tags(self, repository: Repository, after: str) -> Page[ListedTag]:
+        """List the tags of a repository behind one, by name; '' for the first page."""
+
+    async def manifests(self, repository: Repository, after: str) -> Page[ListedManifest]:
+        """List the manifests of a repository behind one, by digest; '' for the first page."""
 
 
 class Registries(Protocol):

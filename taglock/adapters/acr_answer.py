@@ -28,6 +28,9 @@ ROLE_BY_ACTION: dict[Action, str] = {
         "metadata/write, or 'Container Registry Repository Writer' on a registry with repository permissions; "
         "AcrPush and AcrPull cannot lock"
     ),
+    Action.CATALOG: (
+        "'Reader', or 'Container Registry Repository Catalog Lister' on a registry with repository permissions"
+    ),
     Action.PULL: "'AcrPull', or 'Container Registry Repository Reader' on a registry with repository permissions",
 }
 """Which role gives an action. Source: the directory of built-in roles in the documentation of Container Registry."""

@@ -18,6 +18,8 @@ class Action(StrEnum):
     METADATA_READ = "metadata_read"
     METADATA_WRITE = "metadata_write"
     PULL = "pull"
+    CATALOG = "*"
+    """List the repositories: of the registry itself, not of a repository."""
 
 
 class Category(Enum):

@@ -12,6 +12,8 @@ from taglock.adapters.acr_call import Action, Call
 from taglock.errors import shortened
 
 EVERY_REPOSITORY = "*"
+CATALOG = "registry:catalog"
+"""The one scope that is about the registry itself."""
 LONGEST_LIFETIME_SECONDS = 86_400.0
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*", re.ASCII)
@@ -25,7 +27,8 @@ class Scope:
     actions: tuple[Action, ...]
 
     def __str__(self) -> str:
-        return f"repository:{self.repository}:{','.join(self.actions)}"
+        resource = CATALOG if self.repository == CATALOG else f"repository:{self.repository}"
+        return f"{resource}:{','.join(self.actions)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Claims:
 
     def missing(self, scope: Scope) -> frozenset[Action]:
         """Return the actions of a scope that the token does not grant."""
-        names = (scope.repository, EVERY_REPOSITORY)
+        names = (scope.repository,) if scope.repository == CATALOG else (scope.repository, EVERY_REPOSITORY)
         return frozenset(
             action
             for action in scope.actions
@@ -58,11 +61,12 @@ class _WireAccess(msgspec.Struct):
     actions_capitalised: list[str] | None = msgspec.field(name="Actions", default=None)
 
     def grants(self) -> list[tuple[str, str]]:
-        if (self.type_ or self.type_capitalised).lower() != "repository":
+        kind, name = (self.type_ or self.type_capitalised).lower(), self.name or self.name_capitalised
+        if f"{kind}:{name}" == CATALOG:
+            name = CATALOG
+        elif kind != "repository":
             return []
-        return [
-            (self.name or self.name_capitalised, action) for action in self.actions or self.actions_capitalised or ()
-        ]
+        return [(name, action) for action in self.actions or self.actions_capitalised or ()]
 
 
 class _WireClaims(msgspec.Struct):

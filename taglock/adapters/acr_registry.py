@@ -8,6 +8,7 @@ from urllib.parse import quote
 from taglock.adapters.acr_answer import next_path, untrusted
 from taglock.adapters.acr_call import AcrOptions, Action, Call, Category, Need, Priority
 from taglock.adapters.acr_content import ACCEPTED_MANIFESTS, OCI_INDEX, manifest_content, referrer_digests
+from taglock.adapters.acr_listing import AcrListing
 from taglock.adapters.acr_pipeline import Channel
 from taglock.adapters.acr_wire import manifest_state, repository_state, tag_state, update_body
 from taglock.domain.reference import (
@@ -49,6 +50,10 @@ class AcrRegistry:
     def background(self) -> AcrRegistry:
         """Return a view for audits: the same connections and tokens, but its calls wait for those of events."""
         return AcrRegistry(self.login_server, channel=self._channel, priority=Priority.BACKGROUND)
+
+    def listing(self) -> AcrListing:
+        """Return the registry's listings, over the same connections and tokens, with background priority."""
+        return AcrListing(self.login_server, channel=self._channel)
 
     async def aclose(self) -> None:
         """Close every connection, those of the views included."""

@@ -32,6 +32,7 @@ ACTIONS_TO_ASK: dict[Action, tuple[tuple[Action, ...], ...]] = {
     # An identity that may only read still gets its reads: the wide scope first, the narrow one if that is refused.
     Action.METADATA_READ: (_READ_AND_WRITE, (Action.METADATA_READ,)),
     Action.PULL: ((Action.PULL,),),
+    Action.CATALOG: ((Action.CATALOG,),),
 }
 
 type Send = Callable[[Call], Awaitable[Answer]]
@@ -106,7 +107,8 @@ class Tokens:
     def _scopes(self, call: Call) -> list[Scope]:
         if call.need is None:
             return []
-        repository = call.need.repository if self._per_repository else EVERY_REPOSITORY
+        own = self._per_repository or call.need.action is Action.CATALOG
+        repository = call.need.repository if own else EVERY_REPOSITORY
         return [Scope(repository, actions) for actions in ACTIONS_TO_ASK[call.need.action]]
 
     def _is_fresh(self, held: _Held) -> bool:

@@ -104,7 +104,7 @@ def tag_state(call: Call, answer: Answer, target: Target) -> TagState:
         target=target,
         digest=parsed_digest(call, wire.tag.digest, "$.tag.digest"),
         off=_off(wire.tag.changeable_attributes),
-        updated_at=_moment(call, wire.tag.last_update_time, "$.tag.lastUpdateTime"),
+        updated_at=moment(call, wire.tag.last_update_time, "$.tag.lastUpdateTime"),
     )
 
 
@@ -119,7 +119,7 @@ def manifest_state(call: Call, answer: Answer, target: Target) -> ManifestState:
         digest=Digest(target.name),
         media_type=manifest.media_type,
         off=_off(manifest.changeable_attributes),
-        created_at=_moment(call, manifest.created_time, "$.manifest.createdTime"),
+        created_at=moment(call, manifest.created_time, "$.manifest.createdTime"),
         artifact_type=manifest.config_media_type or "",
         references=_references(call, manifest.references),
         tags=_tags(call, manifest.tags),
@@ -186,7 +186,7 @@ def _tags(call: Call, wire: list[str] | None) -> tuple[Tag, ...]:
         raise untrusted(call, str(error)) from error
 
 
-def _moment(call: Call, text: str, path: str) -> datetime:
+def moment(call: Call, text: str, path: str) -> datetime:
     """Parse `2022-03-07T23:33:47.2842157Z`: up to seven fraction digits, the seventh is cut off."""
     try:
         moment = datetime.fromisoformat(text)
