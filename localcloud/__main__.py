@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--no-functions", action="store_true", help="without a Functions host")
     up.add_argument("--app", type=Path, default=PROJECT, help="folder with function_app.py (default: this project)")
     up.add_argument("--functions-port", type=int, default=7071, help="0 for a free one (default 7071)")
+    up.add_argument("--arm-seed", type=Path, metavar="FOLDER", help="resource bodies in JSON that exist at the start")
     up.add_argument("--control-port", type=int, default=0, help="0 for a free one (default)")
     up.add_argument("--schema", choices=[*Schema], default=Schema.EVENT_GRID, help="how events are delivered")
     env = acts.add_parser("env", help="print shell exports for an app that is to use the running local cloud")
@@ -54,6 +55,7 @@ def _up(arguments: argparse.Namespace) -> int:
         app=None if arguments.no_functions else arguments.app.resolve(),
         functions_port=arguments.functions_port,
         control_port=arguments.control_port,
+        arm_seed=arguments.arm_seed and arguments.arm_seed.resolve(),
         schema=Schema(arguments.schema),
     )
     try:
@@ -92,6 +94,7 @@ def _summary(cloud: LocalCloud) -> str:
         (
             f"registry   {state.registry.login_server} ({state.registry.endpoint})",
             f"functions  {functions}",
+            f"arm        {state.arm.endpoint}",
             f"control    {state.control.endpoint}",
             f"state      {cloud.options.state_file}",
             "Ctrl-C ends it.",

@@ -1,4 +1,4 @@
-"""The local cloud as one thing: registry, Event Grid, identity, control API and, if wanted, the Functions host."""
+"""The local cloud as one thing: registry, Event Grid, ARM, identity, control API and, if wanted, Functions host."""
 
 import contextlib
 import fcntl
@@ -6,20 +6,20 @@ import secrets
 import shutil
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
+from localcloud.arm.server import Arm
 from localcloud.clock import Clock
 from localcloud.control import Control
 from localcloud.event_grid.custom_topic import CustomTopic
 from localcloud.event_grid.events import Schema, registry_event
 from localcloud.event_grid.grid import EventGrid
-from localcloud.event_grid.subscription import Subscription
 from localcloud.functions.launch import Launch, RunningHost, launched
 from localcloud.identity import Identity
 from localcloud.registry.blobs import Blobs
@@ -41,23 +41,12 @@ from localcloud.state import (
     registry_name,
     write_state,
 )
+from localcloud.subscribed import subscriptions, told_by_pipeline
 from localcloud.tls import Authority
 
 ADDRESS = "127.0.0.1"
 SUBSCRIPTION_ID = "00000000-0000-0000-0000-000000000001"
 LOCATION = "westeurope"
-SUBSCRIBED = {
-    "image_pushed": frozenset({"Microsoft.ContainerRegistry.ImagePushed"}),
-    "image_deleted": frozenset({"Microsoft.ContainerRegistry.ImageDeleted"}),
-    "image_deployed": frozenset(
-        {
-            "Microsoft.Resources.ResourceWriteSuccess",
-            "Microsoft.ResourceNotifications.Resources.CreatedOrUpdated",
-            "Microsoft.Web.SlotSwapCompleted",
-        }
-    ),
-}
-"""The event types by the function that gets them when the app has it; deployments come in by the control API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +54,8 @@ class CloudOptions:
     """What to build. An empty login server becomes `127.0.0.1:PORT`; port 0 is a free one.
 
     `folder` keeps certificate, ledger, dead letters, queues and logs (None: a temporary one); `app` is a folder with a
-    function_app.py (None: no Functions host); `state_file` is written when given; `pace` is that of every local clock.
+    function_app.py (None: no Functions host); `state_file` is written when given; `arm_seed` is a folder of resource
+    bodies that Resource Manager starts with (None: without any); `pace` is that of every local clock.
     """
 
     login_server: str = ""
@@ -75,6 +65,7 @@ class CloudOptions:
     app: Path | None = None
     functions_port: int = 0
     control_port: int = 0
+    arm_seed: Path | None = None
     schema: Schema = Schema.EVENT_GRID
     pace: float = 1.0
 
@@ -86,6 +77,8 @@ class LocalCloud:
     registry: Registry
     event_grid: EventGrid
     topic: CustomTopic
+    pipeline_topic: CustomTopic
+    arm: Arm
     identity: Identity
     control: Control
     clock: Clock
@@ -120,7 +113,8 @@ class LocalCloud:
     async def reset(self) -> None:
         """Empty the registry and forget what happened; faults, switches, behaviours and rights are as at the start.
 
-        Subscriptions, the time, and what the app itself keeps (its ledger, its queues) stay.
+        Resource Manager goes back to its seeds, without events. Subscriptions, the time, and what the app itself keeps
+        (its ledger, its queues) stay.
         """
         registry = self.registry
         registry.store.repositories = Ordered()
@@ -132,7 +126,9 @@ class LocalCloud:
         registry.options.change(self._first_switches)
         self.identity.reset()
         self.topic.reset()
+        self.pipeline_topic.reset()
         await self.event_grid.reset()
+        self.arm.reset()
 
     async def _start(self) -> None:
         self._folder = self._own_folder()
@@ -142,7 +138,8 @@ class LocalCloud:
         ca_file = authority.ca_file(self._folder / "ca.pem")
         await self._start_registry(authority)
         await self._start_event_grid()
-        topic_port = await self._start_topic(authority)
+        topic, pipeline_topic = await self._start_topics(authority)
+        await self._start_arm(authority)
         self.control = Control(self)
         control = f"http://{ADDRESS}:{await self._serve(self.control.app(), self.options.control_port)}"
         self.state = State(
@@ -150,9 +147,11 @@ class LocalCloud:
             registry=self._registry_state(),
             functions=None,
             events=EventsState(
-                topic_endpoint=f"https://{ADDRESS}:{topic_port}/api/events", publish_endpoint=f"{control}/events"
+                topic_endpoint=f"{topic}/api/events",
+                pipeline_topic_endpoint=f"{pipeline_topic}/api/events",
+                publish_endpoint=f"{control}/events",
             ),
-            arm=ArmState(endpoint=None),
+            arm=ArmState(endpoint=self.arm.endpoint, subscriptions=self.arm.subscriptions),
             identity=await self._identity_state(),
             control=ControlState(endpoint=control),
         )
@@ -203,10 +202,32 @@ class LocalCloud:
         grid = EventGrid(clock=self.clock, dead_letters=self._folder / "dead-letters", topic=topic)
         self.event_grid = await self._closing.enter_async_context(grid)
 
-    async def _start_topic(self, authority: Authority) -> int:
-        self.topic = CustomTopic(now=self.clock.now, sender=self.identity.event_sender)
+    async def _start_topics(self, authority: Authority) -> tuple[str, str]:
+        now, sender = self.clock.now, self.identity.event_sender
+        self.topic = CustomTopic(now=now, sender=sender)
+        self.pipeline_topic = CustomTopic(now=now, sender=sender, on_events=self._told_by_pipeline)
+        served = [await self._serve_securely(each.app(), authority) for each in (self.topic, self.pipeline_topic)]
+        return served[0], served[1]
+
+    async def _start_arm(self, authority: Authority) -> None:
+        self.arm = Arm(
+            now=self.clock.now,
+            identity=self.identity,
+            on_event=self.event_grid.publish,
+            subscriptions=(SUBSCRIPTION_ID,),
+        )
+        if self.options.arm_seed is not None:
+            self.arm.seed(self.options.arm_seed, login_server=self.registry.login_server)
+        self.arm.endpoint = await self._serve_securely(self.arm.app(), authority)
+
+    def _told_by_pipeline(self, events: Sequence[Mapping[str, Any]]) -> None:
+        told = (told_by_pipeline(each, subscription=SUBSCRIPTION_ID, now=self.clock.now()) for each in events)
+        self.event_grid.publish(*told)
+
+    async def _serve_securely(self, app: web.Application, authority: Authority) -> str:
         context = authority.server_context(ADDRESS, "localhost")
-        return await self._closing.enter_async_context(_serving(self.topic.app(), ssl_context=context))
+        port = await self._closing.enter_async_context(_serving(app, ssl_context=context))
+        return f"https://{ADDRESS}:{port}"
 
     async def _identity_state(self) -> IdentityState:
         port = await self._serve(self.identity.app(), 0)
@@ -231,13 +252,8 @@ class LocalCloud:
         self.functions = host
         keys = KeysState(master=host.keys.master, default=host.keys.default, eventgrid=host.keys.eventgrid)
         self.state = replace(self.state, functions=FunctionsState(endpoint=host.endpoint, keys=keys))
-        for function, event_types in SUBSCRIBED.items():
-            if function in host.functions:
-                await self.event_grid.subscribe(self._subscription(host, function, event_types))
-
-    def _subscription(self, host: RunningHost, function: str, event_types: frozenset[str]) -> Subscription:
-        hook = f"{host.endpoint}/runtime/webhooks/EventGrid?functionName={function}&code={host.keys.eventgrid}"
-        return Subscription(name=function, endpoint=hook, schema=self.options.schema, event_types=event_types)
+        for subscription in subscriptions(host, self.options.schema):
+            await self.event_grid.subscribe(subscription)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
+from localcloud.arm.control import ArmControl
 from localcloud.event_grid.events import Schema, parse_event
 from localcloud.event_grid.subscription import Subscription
 from localcloud.event_grid.webhook import SubscriptionRefused
-from localcloud.faults import ACTIONS, Fault
+from localcloud.faults import Fault
 from localcloud.registry.principal import Principal
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Control:
             ("POST", "/subscriptions"): self._subscribe,
             ("DELETE", "/subscriptions/{name}"): self._unsubscribe,
             ("GET", "/topic"): self._topic,
+            ("GET", "/pipeline-topic"): self._pipeline_topic,
             ("GET", "/published"): self._published,
             ("DELETE", "/published"): self._clear_published,
             ("PUT", "/published/status"): self._set_topic_status,
@@ -70,6 +72,7 @@ class Control:
             ("POST", "/clock"): self._set_clock,
             ("GET", "/functions/runs"): self._runs,
             ("POST", "/functions/{name}/run"): self._run,
+            **ArmControl(lambda: self._cloud.arm).routes(),
         }
 
     async def _index(self, request: web.Request) -> Any:
@@ -88,7 +91,7 @@ class Control:
         return self._cloud.registry.store.seed(await request.json())
 
     async def _faults(self, request: web.Request) -> Any:
-        return [_fault(fault) for fault in self._cloud.registry.faults.pending]
+        return [fault.as_json() for fault in self._cloud.registry.faults.pending]
 
     async def _add_faults(self, request: web.Request) -> Any:
         tree = await request.json()
@@ -198,6 +201,9 @@ class Control:
         endpoint = self._cloud.state.events.topic_endpoint
         return {"endpoint": endpoint, "key": self._cloud.topic.key, "status": self._cloud.topic.status}
 
+    async def _pipeline_topic(self, request: web.Request) -> Any:
+        return {"endpoint": self._cloud.state.events.pipeline_topic_endpoint, "key": self._cloud.pipeline_topic.key}
+
     async def _published(self, request: web.Request) -> Any:
         return [asdict(each) for each in self._cloud.topic.published]
 
@@ -268,11 +274,6 @@ async def _object(request: web.Request) -> dict[str, Any]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, default=lambda each: each.isoformat() if hasattr(each, "isoformat") else sorted(each))
-
-
-def _fault(fault: Fault) -> dict[str, Any]:
-    name = next(each for each, kind in ACTIONS.items() if kind is type(fault.action))
-    return {**asdict(fault), "action": {"type": name, **asdict(fault.action)}}
 
 
 def _principal(principal: Principal) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Rules that break a service on purpose: which requests, how often, and in what way."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from types import UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
@@ -167,6 +167,11 @@ class Fault:
     def matches(self, method: str, kind: str, path: str) -> bool:
         """Return whether a request is one this fault is about."""
         return self.method in ("", method) and self.kind in ("", kind) and self.match in path
+
+    def as_json(self) -> dict[str, object]:
+        """Return the fault as `from_json` reads it."""
+        name = next(each for each, kind in ACTIONS.items() if kind is type(self.action))
+        return {**asdict(self), "action": {"type": name, **asdict(self.action)}}
 
     @classmethod
     def from_json(cls, document: object, *, kinds: Collection[str] = ()) -> "Fault":

@@ -33,6 +33,16 @@ class _Account:
     object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who a token of this tenant stands for, and the resource it is good for, as it was asked for."""
+
+    principal: Principal
+    client_id: str
+    object_id: str
+    audience: str
+
+
 class Identity:
     """The identities of the local tenant: a system-assigned one, and user-assigned ones by client id."""
 
@@ -69,16 +79,34 @@ class Identity:
 
     def authenticate(self, token: str) -> Principal | None:
         """Return who the token stands for when a registry may take it, otherwise None."""
-        return self._holder(token, lambda audience: audience in REGISTRY)
+        return self._accepted(token, lambda audience: audience in REGISTRY)
 
     def event_sender(self, token: str) -> str | None:
         """Return the name of the token's holder when it is good for Event Grid, otherwise None."""
-        holder = self._holder(token, lambda audience: audience == EVENT_GRID)
+        holder = self._accepted(token, lambda audience: audience == EVENT_GRID)
         return holder.name if holder is not None else None
 
     def management_caller(self, token: str) -> Principal | None:
         """Return who the token stands for when it is one for Azure's control plane, otherwise None."""
-        return self._holder(token, lambda audience: audience in MANAGEMENT)
+        return self._accepted(token, lambda audience: audience in MANAGEMENT)
+
+    def holder(self, token: str) -> Holder | None:
+        """Return who a token stands for, whatever it is good for; None when it is not one of this tenant's."""
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token, self._secret, algorithms=["HS256"], options={"verify_aud": False, "require": ["exp", "oid"]}
+            )
+        except jwt.PyJWTError:
+            return None
+        account = self._accounts.get(str(claims["oid"]))
+        if account is None:
+            return None
+        return Holder(
+            principal=account.principal,
+            client_id=account.client_id,
+            object_id=account.object_id,
+            audience=str(claims.get("aud", "")),
+        )
 
     def app(self) -> web.Application:
         """Return the endpoint that IDENTITY_ENDPOINT names, at `/msi/token`."""
@@ -134,16 +162,10 @@ class Identity:
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 
-    def _holder(self, token: str, accepts: Callable[[str], bool]) -> Principal | None:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token, self._secret, algorithms=["HS256"], options={"verify_aud": False, "require": ["exp", "oid"]}
-            )
-        except jwt.PyJWTError:
-            return None
-        account = self._accounts.get(str(claims["oid"]))
-        accepted = accepts(str(claims.get("aud", "")).rstrip("/"))
-        return account.principal if account is not None and accepted else None
+    def _accepted(self, token: str, accepts: Callable[[str], bool]) -> Principal | None:
+        holder = self.holder(token)
+        accepted = holder is not None and accepts(holder.audience.rstrip("/"))
+        return holder.principal if holder is not None and accepted else None
 
 
 def _refusal(message: str) -> web.Response:

@@ -38,17 +38,21 @@ class FunctionsState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsState:
-    """The custom topic for what the app publishes, and where events can be put in as if Azure had raised them."""
+    """The custom topic for what the app publishes, the one for what pipelines tell the app, and where events can be
+    put in as if Azure had raised them.
+    """
 
     topic_endpoint: str
+    pipeline_topic_endpoint: str
     publish_endpoint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmState:
-    """Azure Resource Manager."""
+    """Azure Resource Manager, and the ids of the subscriptions it had at the start."""
 
-    endpoint: str | None
+    endpoint: str
+    subscriptions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class ControlState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Everything a client needs; `functions` is None without a Functions host, `arm.endpoint` None without ARM."""
+    """Everything a client needs; `functions` is None without a Functions host."""
 
     ca_file: str
     registry: RegistryState
@@ -97,7 +101,7 @@ def read_state(path: Path) -> State:
         registry=RegistryState(**tree["registry"]),
         functions=functions and FunctionsState(endpoint=functions["endpoint"], keys=KeysState(**functions["keys"])),
         events=EventsState(**tree["events"]),
-        arm=ArmState(**tree["arm"]),
+        arm=ArmState(endpoint=tree["arm"]["endpoint"], subscriptions=tuple(tree["arm"]["subscriptions"])),
         identity=IdentityState(**tree["identity"]),
         control=ControlState(**tree["control"]),
     )
@@ -117,6 +121,8 @@ def app_environment(state: State, *, ledger: Path) -> Mapping[str, str]:
         "SSL_CERT_FILE": state.ca_file,
         "TAGLOCK_REGISTRIES": f"{registry_name(state.registry.login_server)}={state.registry.login_server}",
         "TAGLOCK_TOPIC_ENDPOINT": state.events.topic_endpoint,
+        "TAGLOCK_ARM_ENDPOINT": state.arm.endpoint,
+        "TAGLOCK_SUBSCRIPTIONS": ",".join(state.arm.subscriptions),
         "TAGLOCK_LEDGER": str(ledger),
         "TAGLOCK_MODE": os.environ.get("TAGLOCK_MODE") or "enforce",
         # `SSL_CERT_FILE` is ignored by the requests library, which older clients use.

@@ -4,7 +4,7 @@ import hmac
 import json
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,16 +26,30 @@ class PublishedEvent:
     publisher: str
 
 
-class CustomTopic:
-    """One topic; `sender` names the holder of a bearer token, or None when the token is not good for Event Grid."""
+def _keep_only(events: Sequence[Mapping[str, Any]]) -> None:
+    del events
 
-    def __init__(self, *, now: Callable[[], datetime], sender: Callable[[str], str | None]) -> None:
+
+class CustomTopic:
+    """One topic; `sender` names the holder of a bearer token, or None when the token is not good for Event Grid.
+
+    `on_events` is called with the events of each accepted request; its ValueError refuses them all.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        sender: Callable[[str], str | None],
+        on_events: Callable[[Sequence[Mapping[str, Any]]], None] = _keep_only,
+    ) -> None:
         self.key = secrets.token_urlsafe(32)
         self.published: deque[PublishedEvent] = deque(maxlen=REMEMBERED_EVENTS)
         self.status: int | None = None
         """The status that every publisher gets instead of an answer while this is set: a topic that is down."""
         self._now = now
         self._sender = sender
+        self._on_events = on_events
 
     def app(self) -> web.Application:
         """Return the topic's HTTP surface; unknown routes are a 404."""
@@ -59,6 +73,7 @@ class CustomTopic:
             return _refusal(413, f"{len(body)} bytes: expected at most {MAXIMUM_BYTES}")
         try:
             events = _events(body, request.content_type)
+            self._on_events(events)
         except ValueError as error:
             return _refusal(400, str(error))
         moment = self._now()

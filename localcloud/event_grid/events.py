@@ -3,12 +3,14 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from localcloud.registry.events import RegistryEvent
+
+_CLOUD_EVENT = frozenset({"specversion", "id", "source", "subject", "type", "time", "data"})
 
 
 class Schema(StrEnum):
@@ -24,7 +26,11 @@ class InvalidEvent(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event; `content` is its `data`, an object, or text when the source encoded it once more."""
+    """One event; `content` is its `data`, an object, or text when the source encoded it once more.
+
+    `channel` is the custom topic it came through, empty for Azure's own topics. `extensions` are the further members
+    of a CloudEvent (`datacontenttype`, `dataschema`, extension attributes), which the other schema has no place for.
+    """
 
     id: str
     topic: str
@@ -33,18 +39,12 @@ class Event:
     time: datetime
     content: Any
     data_version: str = "1"
+    channel: str = ""
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
     def with_text_content(self) -> "Event":
         """Return the same event with its data as a JSON string, as some sources publish it."""
-        return Event(
-            id=self.id,
-            topic=self.topic,
-            subject=self.subject,
-            type=self.type,
-            time=self.time,
-            content=json.dumps(self.content),
-            data_version=self.data_version,
-        )
+        return replace(self, content=json.dumps(self.content))
 
     def rendered(self, schema: Schema) -> dict[str, Any]:
         """Return the event as a JSON object of the schema."""
@@ -57,6 +57,7 @@ class Event:
                 "id": self.id,
                 "data": self.content,
                 "specversion": "1.0",
+                **self.extensions,
             }
         return {
             "id": self.id,
@@ -117,6 +118,7 @@ def parse_event(tree: Mapping[str, Any]) -> Event:
         time=_moment(time),
         content=tree.get("data"),
         data_version=str(tree.get("dataVersion", "1")),
+        extensions={name: value for name, value in tree.items() if name not in _CLOUD_EVENT} if cloud else {},
     )
 
 

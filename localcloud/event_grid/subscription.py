@@ -36,7 +36,10 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """Deliver the events that match to a webhook; empty filters match everything."""
+    """Deliver the events of a topic that match to a webhook; empty filters match everything.
+
+    `channel` is the custom topic it belongs to; an empty one stands for all of Azure's own topics.
+    """
 
     name: str
     endpoint: str
@@ -44,6 +47,7 @@ class Subscription:
     event_types: frozenset[str] = frozenset()
     subject_begins_with: str = ""
     subject_ends_with: str = ""
+    channel: str = ""
     events_per_batch: int = 1
     attempts: int = MAXIMUM_ATTEMPTS
     life: timedelta = LONGEST_LIFE
@@ -56,7 +60,8 @@ class Subscription:
     def wants(self, event: Event) -> bool:
         """Whether the event passes the filters."""
         return (
-            (not self.event_types or event.type in self.event_types)
+            event.channel == self.channel
+            and (not self.event_types or event.type in self.event_types)
             and event.subject.startswith(self.subject_begins_with)
             and event.subject.endswith(self.subject_ends_with)
         )

@@ -3,15 +3,16 @@
 "Open question" numbers are those of the list in COVERAGE.md. Switches may be changed while the registry serves.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Literal
+
+from localcloud.switches import Switches
 
 Refused = Literal["refused", "allowed"]
 
 
 @dataclass(slots=True, kw_only=True)
-class RegistryOptions:
+class RegistryOptions(Switches):
     """The switches of one registry, changeable at run time."""
 
     abac: bool = False
@@ -129,28 +130,3 @@ class RegistryOptions:
 
     latency_seconds: float = 0.0
     """Time that passes before each request is handled."""
-
-    def change(self, values: Mapping[str, object]) -> None:
-        """Set several switches at once, all or none; ValueError names the switch, its value and what is allowed."""
-        kinds = get_type_hints(type(self))
-        for name, value in values.items():
-            if name not in kinds:
-                raise ValueError(f"options.{name} is {value!r}, expected one of {', '.join(sorted(kinds))}")
-            _check(name, value, kinds[name])
-        for name, value in values.items():
-            setattr(self, name, value)
-
-    def as_json(self) -> dict[str, object]:
-        """Return all switches by name."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
-
-
-def _check(name: str, value: object, kind: object) -> None:
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ValueError(f"options.{name} is {value!r}, expected one of {', '.join(get_args(kind))}")
-    elif kind is bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"options.{name} is {value!r}, expected true or false")
-    elif isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)) or value < 0:
-        raise ValueError(f"options.{name} is {value!r}, expected a number of at least 0")

@@ -1,0 +1,1 @@
+"""Azure Resource Manager: GET and list of the resources that run images."""
