@@ -78,6 +78,8 @@ class RemoteError(TaglockError):
     `retry_after` is in seconds, None when the service did not say.
     """
 
+    transient_statuses = TRANSIENT_STATUSES
+
     def __init__(
         self,
         reason: str,
@@ -94,7 +96,7 @@ class RemoteError(TaglockError):
         self.status = status
         self.code = code
         self.retry_after = retry_after
-        self.transient = status is None or status >= 500 or status in TRANSIENT_STATUSES
+        self.transient = status is None or status >= 500 or status in self.transient_statuses
         super().__init__(f"{operation} {target}: {self._answer()}{reason}")
 
     def _answer(self) -> str:
@@ -109,6 +111,25 @@ class RegistryError(RemoteError):
 
 class ArmError(RemoteError):
     """Azure Resource Manager did not tell what a resource runs."""
+
+    # It answers 403 where a registry answers 401: the role may just have been given.
+    transient_statuses = TRANSIENT_STATUSES | {HTTPStatus.FORBIDDEN}
+
+
+class UnreadableBody(ArmError):
+    """A resource's body that does not tell its images: says where and what was expected.
+
+    The value is never shown, only its type: bodies hold secrets.
+    """
+
+    def __init__(self, path: str, found: str, expected: str, *, target: str) -> None:
+        super().__init__(
+            f"{path}: {found}, expected {expected}", operation="read images of", target=target, code="UNREADABLE_BODY"
+        )
+        self.transient = False
+
+    def _answer(self) -> str:
+        return ""
 
 
 class NotFound(RegistryError):

@@ -10,10 +10,20 @@ from enum import StrEnum
 
 import msgspec
 
-from taglock.errors import InvalidReference
+from taglock.domain.arm_body import Part, printable
+from taglock.domain.arm_images import OtherRevisions, group_images, other_revisions, site_images, template_images
+from taglock.errors import InvalidReference, UnreadableBody, shortened
 
 MAXIMUM_ID_LENGTH = 2048
 ID_EXPECTED = "a resource id: '/subscriptions/GUID/resourceGroups/NAME/providers/NAMESPACE/TYPE/NAME'"
+
+UNREADY_STATES = frozenset(
+    {
+        *("accepted", "creating", "inprogress", "pending", "provisioning"),
+        *("deleting", "registering", "repairing", "updating"),
+    }
+)
+"""States of provisioning that end by themselves; after Failed and Canceled the older images may still run."""
 
 _SEGMENT = re.compile(r"[^\x00-\x1f\x7f/\\?#]{1,260}")
 _SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -84,9 +94,56 @@ def parse_resource_id(text: object, path: str = "resource") -> ResourceId | None
 def workload_of(resource: ResourceId, body: Mapping[str, object]) -> ArmWorkload:
     """Return what a resource runs by its own body alone, such as the one that an event carries.
 
-    Raises ArmError, with the path, for a body that is none of the resource's kind.
+    Raises ArmError, with the path, for a body that does not tell: malformed, of another resource, a site's without
+    its configuration, an app's whose traffic goes to older revisions too. Azure Resource Manager has to be asked then.
     """
-    raise NotImplementedError
+    return workload_with(resource, body, _told_images(resource.kind, properties_of(resource, body)))
+
+
+def workload_with(resource: ResourceId, body: Mapping[str, object], images: tuple[str, ...]) -> ArmWorkload:
+    """Return the workload of these images; whether it is ready and its environment come from the body."""
+    state = properties_of(resource, body).part("provisioningState").value
+    return ArmWorkload(
+        resource=resource,
+        images=images,
+        ready=not (isinstance(state, str) and state.lower() in UNREADY_STATES),
+        environment=_environment(body.get("tags")),
+    )
+
+
+def properties_of(resource: ResourceId, body: Mapping[str, object]) -> Part:
+    """Return a body's properties; raise ArmError when the body names another resource."""
+    named = body.get("id")
+    if isinstance(named, str) and named.lower().rstrip("/") != str(resource):
+        raise UnreadableBody("$.id", shortened(named), repr(str(resource)), target=str(resource))
+    return Part(value=body, path="$", target=str(resource)).part("properties")
+
+
+def _told_images(kind: ResourceKind, properties: Part) -> tuple[str, ...]:
+    if kind is ResourceKind.CONTAINER_GROUP:
+        return group_images(properties)
+    if kind in (ResourceKind.SITE, ResourceKind.SLOT):
+        return _site_images(properties.part("siteConfig"))
+    images = template_images(properties)
+    if kind is ResourceKind.CONTAINER_APP and other_revisions(properties) != OtherRevisions():
+        raise properties.part("configuration").unreadable("no revisions beside the latest one")
+    return images
+
+
+def _site_images(configuration: Part) -> tuple[str, ...]:
+    found = site_images(configuration)
+    if not found.told or found.separate:
+        raise configuration.unreadable("linuxFxVersion or windowsFxVersion with the image itself")
+    return found.images
+
+
+def _environment(tags: object) -> str:
+    """Return the value of the tag `environment`; the names of tags ignore case."""
+    if not isinstance(tags, Mapping):
+        return ""
+    found = (value for name, value in tags.items() if isinstance(name, str) and name.lower() == "environment")
+    value = next(found, None)
+    return value if isinstance(value, str) and printable(value) else ""
 
 
 def _segments(text: object, path: str) -> list[str]:
