@@ -1,0 +1,1 @@
+"""What is measured: one module for each question, with a function that returns its rows."""
