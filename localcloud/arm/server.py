@@ -239,5 +239,6 @@ def _noun(address: Address | None) -> str:
     if not address.types:
         return "subscription"
     kind = kind_of(address.type)
-    name = kind.type if kind is not None else "unknown"
-    return f"{name} list" if address.is_collection else name
+    if kind is None:
+        return "unknown"
+    return f"{kind.type} list" if address.is_collection else kind.type

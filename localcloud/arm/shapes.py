@@ -57,7 +57,7 @@ def shown(kind: str, stored: Mapping[str, Any], view: View) -> Body:
 
 def with_site_config(body: Body, config: Mapping[str, Any] | None, answer: str) -> Body:
     """Return a site with the `siteConfig` that the switch of that name asks for."""
-    properties = {**body.get("properties", {})}
+    properties = {name: value for name, value in body.get("properties", {}).items() if name != "siteConfig"}
     if answer == "nulls":
         properties["siteConfig"] = dict.fromkeys(SITE_CONFIG_MEMBERS)
     elif answer == "whole" and config is not None:

@@ -91,7 +91,7 @@ class Store:
         # The first spelling stays, as in Azure, where a write in another case does not rename anything.
         kept = self._addresses.setdefault(address.key, address)
         own = {"id": str(kept), "name": kept.names[-1], "type": kind.type}
-        self._bodies[kept.key] = {**deepcopy(dict(body)), **own}
+        self._bodies[kept.key] = {**own, **deepcopy(dict(body)), **own}
         self._groups.add(f"{address.subscription}/{address.group}".lower())
         if not self.has_subscription(address.subscription):
             self.subscriptions.append(address.subscription)
