@@ -1,5 +1,8 @@
 """Resource ids: one value for one resource, whatever its spelling, and nothing else becomes a path."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from taglock.domain.arm_resource import ResourceId, ResourceKind, parse_resource_id
 from taglock.errors import InvalidReference
 
+EVENTS = sorted((Path(__file__).resolve().parents[2] / "../shared/events").glob("arm-resource-write-success.*.json"))
 SUBSCRIPTION = "0b1f6471-1bf0-4dda-aec3-111122223333"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/Prod-RG/providers"
 
@@ -85,6 +89,16 @@ def test_what_is_no_id_is_refused_with_its_path(text: object) -> None:
     with pytest.raises(InvalidReference) as raised:
         parse_resource_id(text, "$.data.resourceUri")
     assert raised.value.problems[0].path == "$.data.resourceUri"
+
+
+@pytest.mark.skipif(not EVENTS, reason="the shared events are not here")
+def test_both_spellings_in_a_shared_event_are_one_resource() -> None:
+    for file in EVENTS:
+        event = json.loads(file.read_text())
+        assert event["subject"] != event["data"]["resourceUri"]
+        found = parse_resource_id(event["data"]["resourceUri"])
+        assert found is not None
+        assert parse_resource_id(event["subject"]) == found
 
 
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,40}", fullmatch=True)
