@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from taglock.domain.attributes import Off
+from taglock.domain.audit.rows import AuditRow
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import RowKey
@@ -71,9 +72,19 @@ class DueWork(msgspec.Struct, frozen=True, kw_only=True):
 class FindingKind(StrEnum):
     """What is not as it should be."""
 
+    BASELINE_MISSING = "BASELINE_MISSING"
+    CLOSURE_INCOMPLETE = "CLOSURE_INCOMPLETE"
     CLOSURE_UNKNOWN = "CLOSURE_UNKNOWN"
+    COVERAGE_GAP = "COVERAGE_GAP"
+    EVENT_MISSED = "EVENT_MISSED"
     LOCK_FAILED = "LOCK_FAILED"
+    LOOSENED = "LOOSENED"
+    ORPHAN_LOCK = "ORPHAN_LOCK"
+    PARTLY_LOCKED = "PARTLY_LOCKED"
+    RELEASE_MISSING = "RELEASE_MISSING"
+    REPAIR_REFUSED = "REPAIR_REFUSED"
     TAG_MOVED = "TAG_MOVED"
+    UNLOCKED = "UNLOCKED"
     UNKNOWN_REGISTRY = "UNKNOWN_REGISTRY"
 
 
@@ -82,6 +93,7 @@ class Severity(StrEnum):
 
     CRITICAL = "critical"
     WARNING = "warning"
+    INFORMATION = "information"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +129,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
-Stored = Release | ProvenManifest | ProvenRepository | DueWork | Finding | OutboundEvent | JournalEntry
+Stored = Release | ProvenManifest | ProvenRepository | DueWork | Finding | OutboundEvent | JournalEntry | AuditRow
 
 
 class _Versioned[T](msgspec.Struct):

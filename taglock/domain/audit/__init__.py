@@ -1,0 +1,1 @@
+"""Judging what listings show against the ledger and the rules: values only."""

@@ -1,0 +1,246 @@
+"""Judge one repository: each tag with its release, each manifest with its proof, each image with its closure.
+
+Pure, and fed in the order in which listings come: tags first, manifests with the tags that name them, then what no
+listing showed, then the children of indexes.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from taglock.domain.attributes import Attribute, Off
+from taglock.domain.audit.differences import NAMED, Differences
+from taglock.domain.audit.rows import PlannedImage, is_audit_event
+from taglock.domain.audit.scene import Draft, Judged, Scene, TagMark, Terms, severity_of
+from taglock.domain.closure import is_index
+from taglock.domain.ledger import FindingKind, ProvenManifest, Release, Severity
+from taglock.domain.listing import ListedManifest, ListedTag
+from taglock.domain.plan import LockPlan
+from taglock.domain.reference import Digest, Tag
+from taglock.domain.rule import Mode
+
+SAMPLES = 20
+"""Of times to lock, for each repository."""
+
+
+class RepositoryJudge:
+    """The judgement of one repository; `result` is complete after `finish`."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.result = Judged()
+        self.scene = scene
+        self.recorded: dict[Digest, list[Draft]] = {}
+        """What moved tags were locked with; each has to be found among the manifests."""
+        self.closures: list[Draft] = []
+        """Images whose root is an index: their children are still to be judged."""
+        self._differences = Differences(scene, self.result)
+        self._marks: dict[TagMark, TagMark] = {}
+        self._terms: dict[Terms, Terms] = {}
+        self._unlocked: dict[str, list[Tag]] = defaultdict(list)
+        self._unlocked_counts: dict[str, int] = defaultdict(int)
+
+    # -- tags and manifests as they come ----------------------------------------------------------------------------
+
+    def tag(self, tag: ListedTag, release: Release | None) -> TagMark:
+        """Judge a tag by its release, and return what has to be remembered of it until its manifest comes."""
+        scene, moved, terms = self.scene, False, None
+        if release is not None and release.mode is Mode.ENFORCE:
+            self.result.releases += 1
+            same, fixed = release.digest == tag.digest, Attribute.WRITE in release.tag_off
+            moved = fixed and not same
+            self._loosened(release, tag)
+            self._sample(release)
+            if same:
+                terms = Terms.of(release)
+        mark = TagMark(
+            off=tag.off,
+            young=scene.is_young(tag.updated_at),
+            old=tag.updated_at < scene.since,
+            announced=tag.name in scene.announced or (release is not None and release.digest == tag.digest),
+            terms=self._terms.setdefault(terms, terms) if terms is not None else None,
+            moved=moved,
+        )
+        mark = self._marks.setdefault(mark, mark)
+        if moved and release is not None:
+            self._moved(release, tag, mark)
+        return mark
+
+    def manifest(self, manifest: ListedManifest, proof: ProvenManifest | None) -> None:
+        """Judge a manifest by its own proof, and as what a moved tag was locked with."""
+        if proof is not None and proof.mode is Mode.ENFORCE and not proof.off <= manifest.off:
+            if self.scene.is_young(proof.proven_at):
+                self.result.pending += 1
+            else:
+                self._differences.loosened_manifest(proof, manifest.off)
+        for draft in self.recorded.pop(manifest.digest, ()) if self.recorded else ():
+            draft.root_off = manifest.off
+            self._conclude_or_keep(draft, manifest)
+
+    def image(self, manifest: ListedManifest, name: Tag, mark: TagMark) -> None:
+        """Judge a tag together with the manifest that it points to."""
+        if mark.moved:
+            return
+        plan = self.scene.plan(manifest, name)
+        if plan is not None:
+            self.result.protected += 1
+        elif mark.terms is None:
+            return
+        draft = Draft(tag=name, digest=manifest.digest, mark=mark, plan=plan, root_off=manifest.off)
+        self._conclude_or_keep(draft, manifest)
+
+    def missing_release(self, release: Release) -> None:
+        """Judge that a tag with a release is gone."""
+        if release.mode is Mode.ENFORCE:
+            self.result.releases += 1
+            self._differences.missing_tag(release)
+
+    def missing_manifest(self, digest: Digest, proof: ProvenManifest | None) -> None:
+        """Judge that a manifest that was proved, or that a moved tag was locked with, is gone."""
+        rule = self.recorded.pop(digest, [None])[0]
+        if proof is not None and proof.mode is Mode.ENFORCE:
+            self._differences.missing_manifest(digest, proof.rule, since=proof.proven_at)
+        elif rule is not None and rule.mark.terms is not None:
+            self._differences.missing_manifest(digest, rule.mark.terms.rule)
+
+    def dangling(self, digest: Digest, name: Tag, mark: TagMark) -> None:
+        """Judge that the manifest that a tag points to is not there."""
+        if mark.terms is not None and not mark.young:
+            self._differences.missing_manifest(digest, mark.terms.rule)
+
+    # -- closures ---------------------------------------------------------------------------------------------------
+
+    def closure(self, draft: Draft, lacking: Sequence[str]) -> None:
+        """Judge an image whose root is an index, with the children that lack what they must have off."""
+        self._conclude(draft, lacking)
+
+    def closure_unknown(self, draft: Draft, reason: str) -> None:
+        """Judge an image whose children nobody names."""
+        self._conclude(draft, ())
+        self._differences.closure_unknown(draft, reason)
+
+    def repository(self, off: Off, wanted: Off, rule: str) -> None:
+        """Judge the repository's own attributes by what its rule wants; '' for no rule."""
+        if wanted - off:
+            self._differences.repository(FindingKind.UNLOCKED, (wanted, off), rule)
+        if off - wanted:
+            self._differences.repository(FindingKind.ORPHAN_LOCK, (wanted, off), rule)
+
+    def finish(self) -> Judged:
+        """Return the judgement once everything was seen."""
+        for rule, count in self._unlocked_counts.items():
+            self._differences.unlocked(rule, count, self._unlocked[rule])
+        return self.result
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _sample(self, release: Release) -> None:
+        samples = self.result.seconds_to_lock
+        if len(samples) < SAMPLES and release.pushed_at <= release.locked_at and not is_audit_event(release.event_id):
+            samples.append((release.locked_at - release.pushed_at).total_seconds())
+
+    def _loosened(self, release: Release, tag: ListedTag) -> None:
+        if release.tag_off <= tag.off:
+            return
+        if self.scene.is_young(release.locked_at):
+            self.result.pending += 1  # the page may have been read just before the lock
+        else:
+            self._differences.loosened_tag(release, tag.off)
+
+    def _moved(self, release: Release, tag: ListedTag, mark: TagMark) -> None:
+        if mark.young:
+            self.result.pending += 1
+            return
+        self._differences.moved(release, tag)
+        terms = Terms.of(release)
+        kept = TagMark(off=tag.off, young=False, old=False, announced=True, terms=terms, moved=True)
+        draft = Draft(tag=tag.name, digest=release.digest, mark=kept, plan=None, root_off=frozenset(), recorded=True)
+        self.recorded.setdefault(release.digest, []).append(draft)
+
+    def _conclude_or_keep(self, draft: Draft, manifest: ListedManifest) -> None:
+        if is_index(manifest.media_type):
+            self.closures.append(draft)
+        else:
+            self._conclude(draft, ())
+
+    def _conclude(self, draft: Draft, lacking: Sequence[str]) -> None:
+        if draft.recorded:
+            self._conclude_recorded(draft, lacking)
+        elif draft.mark.terms is not None:
+            self._conclude_proven(draft, lacking)
+        elif draft.plan is not None:
+            self._conclude_unproven(draft, draft.plan, lacking)
+
+    def _conclude_recorded(self, draft: Draft, lacking: Sequence[str]) -> None:
+        root_lacks = not draft.manifest_off <= draft.root_off
+        if lacking:
+            self._differences.closure_incomplete(draft, lacking)
+        if root_lacks or lacking:
+            self._plan(FindingKind.TAG_MOVED, draft, root_lacks + len(lacking))
+
+    def _conclude_proven(self, draft: Draft, lacking: Sequence[str]) -> None:
+        terms, mark = draft.mark.terms, draft.mark
+        assert terms is not None  # the caller looked
+        loosened = not (terms.tag_off <= mark.off and terms.manifest_off <= draft.root_off)
+        lacks = (not draft.tag_off <= mark.off) + (not draft.manifest_off <= draft.root_off)
+        if draft.plan is None:
+            self._differences.orphaned(draft)
+        elif lacks and not loosened:
+            self._differences.image(FindingKind.PARTLY_LOCKED, draft)
+        if lacking:
+            self._differences.closure_incomplete(draft, lacking)
+        if draft.plan is not None and (lacks or lacking):
+            weaker = FindingKind.PARTLY_LOCKED if lacks else FindingKind.CLOSURE_INCOMPLETE
+            self._plan(FindingKind.LOOSENED if loosened else weaker, draft, lacks + len(lacking))
+
+    def _conclude_unproven(self, draft: Draft, plan: LockPlan, lacking: Sequence[str]) -> None:
+        mark = draft.mark
+        tag_lacks, root_lacks = not plan.tag_off <= mark.off, not plan.manifest_off <= draft.root_off
+        targets = tag_lacks + root_lacks + len(lacking)
+        if mark.young:
+            self.result.pending += bool(targets)
+        elif not targets:
+            self._locked_unwitnessed(draft)
+        else:
+            self._unlocked_image(draft, plan, lacking, targets=targets)
+
+    def _locked_unwitnessed(self, draft: Draft) -> None:
+        if draft.mark.announced:
+            return
+        self.result.locked_unwitnessed += 1
+        if not draft.mark.old:
+            self._differences.image(FindingKind.EVENT_MISSED, draft, severity=Severity.WARNING)
+        self._plan(FindingKind.EVENT_MISSED, draft, 0)
+
+    def _unlocked_image(self, draft: Draft, plan: LockPlan, lacking: Sequence[str], *, targets: int) -> None:
+        mark = draft.mark
+        kind = FindingKind.UNLOCKED
+        if not (mark.announced or mark.old):
+            kind = FindingKind.EVENT_MISSED
+        elif targets == len(lacking):
+            kind = FindingKind.CLOSURE_INCOMPLETE
+        elif mark.off & plan.tag_off or draft.root_off & plan.manifest_off:
+            kind = FindingKind.PARTLY_LOCKED
+        self._plan(kind, draft, targets)
+        if kind is FindingKind.CLOSURE_INCOMPLETE:
+            self._differences.closure_incomplete(draft, lacking)
+        elif kind is not FindingKind.UNLOCKED:
+            self._differences.image(kind, draft)
+        else:
+            self._unlocked_counts[plan.rule] += 1
+            if len(self._unlocked[plan.rule]) < NAMED:
+                self._unlocked[plan.rule].append(draft.tag)
+
+    def _plan(self, kind: FindingKind, draft: Draft, targets: int) -> None:
+        terms, plan = draft.mark.terms, draft.plan
+        mode = plan.mode if plan is not None else self.scene.mode
+        self.result.planned.append(
+            PlannedImage(
+                repository=self.scene.repository,
+                tag=draft.tag,
+                digest=draft.digest,
+                rule=plan.rule if plan is not None else terms.rule if terms is not None else "",
+                reason=kind,
+                severity=severity_of(mode) if targets else Severity.INFORMATION,
+                targets=targets,
+                recorded_digest=draft.digest if draft.recorded else None,
+            )
+        )

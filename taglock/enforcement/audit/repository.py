@@ -1,0 +1,318 @@
+"""Audit one repository: list its tags and manifests, look up what they do not show, judge all of it."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from taglock.domain.attributes import NOTHING_OFF
+from taglock.domain.audit.digest_table import DigestTable
+from taglock.domain.audit.judging import RepositoryJudge
+from taglock.domain.audit.scene import Judged, Scene, TagMark
+from taglock.domain.audit_report import Count, Coverage, Unread
+from taglock.domain.ledger import ProvenManifest, Release, Stored, image_partition, restored
+from taglock.domain.listing import ListedManifest, ListedRepository, ListedTag, Page
+from taglock.domain.reference import Digest, Tag
+from taglock.domain.row import Row
+from taglock.domain.rule import Protect, RuleSet, Scope, decide_repository
+from taglock.enforcement.audit.alongside import open_sides
+from taglock.enforcement.audit.asking import Asker, for_each
+from taglock.enforcement.audit.closures import GONE, Closures, number_of
+from taglock.enforcement.audit.context import Auditing
+from taglock.enforcement.audit.looking_up import LookUps, Missing, Unknown, listed
+from taglock.errors import LedgerError, NotFound, RegistryError, UntrustedAnswer
+
+
+class AuditedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one repository."""
+
+    judged: Judged
+    coverage: Coverage
+
+
+async def audit_repository(auditing: Auditing, scene: Scene, asker: Asker) -> AuditedResult:
+    """Audit one repository; a registry error that leaves it unread is part of the result, LedgerError is raised."""
+    audit = _RepositoryAudit(auditing, scene, asker)
+    try:
+        await audit.run()
+    except RegistryError as error:
+        return unread_repository(scene, str(error))
+    return audit.result()
+
+
+def unread_repository(scene: Scene, reason: str) -> AuditedResult:
+    """Return the result of a repository that could not be read: nothing is said about it."""
+    unread = Unread(subject=f"{scene.registry}/{scene.repository}", reason=reason)
+    coverage = Coverage(repositories=Count(expected=1), unread=(unread,), unread_total=1)
+    return AuditedResult(judged=Judged(), coverage=coverage)
+
+
+class _RepositoryAudit:
+    def __init__(self, auditing: Auditing, scene: Scene, asker: Asker) -> None:
+        self._listing = auditing.listings(scene.registry)
+        self._app = auditing.app
+        self._scene = scene
+        self._name = scene.repository
+        self._asker = asker
+        self._look_ups = LookUps(auditing.background(scene.registry), scene.registry, scene.repository, asker)
+        self._judge = RepositoryJudge(_concerned(scene))
+        self._marks: dict[Tag, TagMark] = {}
+        """Listed tags that no manifest has named yet."""
+        self._found: dict[Tag, ListedTag] = {}
+        """Tags that were looked up."""
+        self._table = DigestTable()
+        self._tags = Count()
+        self._manifests = Count()
+        self._attributes: ListedRepository | None = None
+        self._remarks: list[str] = []
+
+    async def run(self) -> None:
+        """Read everything; RegistryError when the listings cannot be read."""
+        partition = image_partition(self._scene.registry, self._name)
+        sides = await open_sides(self._app.rows, partition)
+        self._releases, self._proofs = sides.releases, sides.proofs
+        self._closures = Closures(self._app, self._scene, self._look_ups, sides.indexes)
+        try:
+            self._attributes = await self._asker.ask(lambda: self._listing.repository(self._name))
+            await self._list_tags()
+            await self._list_manifests()
+        except NotFound:
+            await self._gone()
+            return
+        await self._look_up_releases()
+        await self._look_up_unnamed()
+        await self._look_up_manifests()
+        await self._closures.learn(self._judge.closures)
+        await self._closures.judge(self._judge, self._table)
+        await self._count()
+        self._judge_attributes()
+
+    def result(self) -> AuditedResult:
+        """Return what was found and how much was looked at."""
+        judged, unread = self._judge.finish(), tuple(self._look_ups.unread)
+        coverage = Coverage(
+            repositories=Count(listed=1, expected=1),
+            tags=self._tags,
+            manifests=self._manifests,
+            indexes_read=self._closures.read,
+            indexes_remembered=self._closures.recalled,
+            protected=judged.protected,
+            releases=judged.releases,
+            pending=judged.pending,
+            remarks=tuple(self._remarks),
+            unread=unread,
+            unread_total=len(unread),
+        )
+        return AuditedResult(judged=judged, coverage=coverage)
+
+    # -- listings ---------------------------------------------------------------------------------------------------
+
+    async def _list_tags(self) -> None:
+        async def take(page: Page[ListedTag]) -> int:
+            await self._releases.advance(page.items[-1].name)
+            new = 0
+            for tag in page.items:
+                if tag.name not in self._marks:
+                    self._marks[tag.name] = self._judge.tag(tag, self._release(tag.name))
+                    new += 1
+            if any(after.name <= before.name for before, after in zip(page.items, page.items[1:], strict=False)):
+                self._remark("tags are not listed in order")
+            return new
+
+        await self._pages("tags", lambda after: self._listing.tags(self._name, after), take)
+        self._tags = Count(listed=len(self._marks))
+
+    async def _list_manifests(self) -> None:
+        async def take(page: Page[ListedManifest]) -> int:
+            await self._proofs.advance(page.items[-1].digest)
+            unlisted: list[tuple[Tag, ListedManifest]] = []
+            new = sum(self._take_manifest(manifest, unlisted) for manifest in page.items)
+            await for_each(unlisted, self._look_up_named)
+            return new
+
+        await self._pages("manifests", lambda after: self._listing.manifests(self._name, after), take)
+        self._manifests = Count(listed=len(self._table))
+
+    def _take_manifest(self, manifest: ListedManifest, unlisted: list[tuple[Tag, ListedManifest]]) -> bool:
+        if not self._table.is_behind(manifest.digest):
+            self._remark("manifests are not listed in order, or come twice")
+            if self._table.get(manifest.digest) is not None:
+                return False
+        self._table.append(manifest.digest, number_of(manifest))
+        self._judge.manifest(manifest, self._proof(manifest.digest))
+        for name in manifest.tags:
+            mark = self._marks.pop(name, None)
+            if mark is None:
+                unlisted.append((name, manifest))
+            else:
+                self._judge.image(manifest, name, mark)
+        return True
+
+    async def _pages[T](
+        self, noun: str, page_after: Callable[[str], Awaitable[Page[T]]], take: Callable[[Page[T]], Awaitable[int]]
+    ) -> None:
+        after, passed = "", set[str]()
+        while True:
+            at = after
+            page = await self._asker.ask(lambda: page_after(at))  # noqa: B023  # awaited before `at` changes
+            new = await take(page) if page.items else 0
+            if page.following is None:
+                return
+            if page.following in passed or (page.items and not new):
+                raise UntrustedAnswer(
+                    f"the list goes round in circles at {page.following!r}, expected a last page",
+                    operation=f"list {noun}",
+                    target=f"{self._scene.registry}/{self._name}",
+                )
+            passed.add(page.following)
+            after = page.following
+
+    # -- what no listing showed -------------------------------------------------------------------------------------
+
+    async def _look_up_named(self, named: tuple[Tag, ListedManifest]) -> None:
+        """Look up a tag that a manifest names and the list of tags does not."""
+        name, manifest = named
+        await self._releases.advance(name)
+        tag = self._found.get(name) or await self._look_ups.tag(name)
+        if isinstance(tag, Missing | Unknown):
+            return  # removed between the two listings, or noted as unread
+        mark = self._looked_up(tag)
+        if tag.digest == manifest.digest:
+            self._marks.pop(name, None)
+            self._judge.image(manifest, name, mark)
+
+    async def _look_up_releases(self) -> None:
+        for name in tuple(await self._releases.rest()):
+            release = self._release(Tag(name))
+            if release is None:
+                continue
+            tag = await self._look_ups.tag(Tag(name))
+            if isinstance(tag, Missing):
+                self._judge.missing_release(release)
+            elif isinstance(tag, ListedTag):
+                self._looked_up(tag, release)
+
+    def _looked_up(self, tag: ListedTag, release: Release | None = None) -> TagMark:
+        mark = self._judge.tag(tag, release or self._release(tag.name))
+        self._found[tag.name] = tag
+        self._marks[tag.name] = mark
+        self._tags += Count(looked_up=1)
+        return mark
+
+    async def _look_up_unnamed(self) -> None:
+        """Look up the manifests of tags that no listed manifest names."""
+
+        async def look_up(name: Tag) -> None:
+            tag = self._found.get(name) or await self._look_ups.tag(name)
+            if isinstance(tag, ListedTag):
+                await self._judge_unnamed(tag, self._marks[name])
+
+        await for_each(tuple(self._marks), look_up)
+
+    async def _judge_unnamed(self, tag: ListedTag, mark: TagMark) -> None:
+        state = await self._look_ups.state(tag.digest)
+        if isinstance(state, Unknown):
+            return
+        if isinstance(state, Missing):
+            self._judge.dangling(tag.digest, tag.name, mark)
+            return
+        manifest = listed(state)
+        await self._take_unlisted(manifest)
+        self._judge.image(manifest, tag.name, mark)
+
+    async def _look_up_manifests(self) -> None:
+        """Look up proved manifests, and what moved tags were locked with, where no listing showed them."""
+
+        async def look_up(digest: Digest) -> None:
+            if self._table.get(digest) is not None:
+                return
+            state = await self._look_ups.state(digest)
+            if isinstance(state, Missing):
+                self._table.add(digest, GONE)
+                self._judge.missing_manifest(digest, self._proof(digest))
+            elif not isinstance(state, Unknown):
+                await self._take_unlisted(listed(state))
+
+        proved = {Digest(name) for name in await self._proofs.rest()}
+        await for_each(tuple(proved | self._judge.recorded.keys()), look_up)
+
+    async def _take_unlisted(self, manifest: ListedManifest) -> None:
+        if self._table.get(manifest.digest) is not None:
+            return
+        await self._proofs.advance(manifest.digest)
+        self._table.add(manifest.digest, number_of(manifest))
+        self._manifests += Count(looked_up=1)
+        self._judge.manifest(manifest, self._proof(manifest.digest))
+
+    async def _gone(self) -> None:
+        """Judge a repository that is no longer there; NotFound from anything else raises."""
+        try:
+            await self._asker.ask(lambda: self._listing.repository(self._name))
+        except NotFound:
+            for name in tuple(await self._releases.rest()):
+                if (release := self._release(Tag(name))) is not None:
+                    self._judge.missing_release(release)
+            for digest in tuple(await self._proofs.rest()):
+                self._judge.missing_manifest(Digest(digest), self._proof(Digest(digest)))
+            return
+        reason = "its listing said that it is not there, its attributes that it is"
+        self._look_ups.unread.append(Unread(subject=f"{self._scene.registry}/{self._name}", reason=reason))
+
+    # -- coverage and attributes ------------------------------------------------------------------------------------
+
+    async def _count(self) -> None:
+        """Compare what was seen with the registry's own counts; once more when something seems to be hidden."""
+        counted = self._attributes
+        if counted is not None and self._gap(self._tags, counted.tags) + self._gap(self._manifests, counted.manifests):
+            counted = await self._asker.ask(lambda: self._listing.repository(self._name))
+        for noun, count, total in (
+            ("tags", self._tags, counted.tags if counted is not None else None),
+            ("manifests", self._manifests, counted.manifests if counted is not None else None),
+        ):
+            if gap := self._gap(count, total):
+                reason = f"{gap} {noun} that no listing shows and nobody knows by name"
+                self._look_ups.unread.append(Unread(subject=f"{self._scene.registry}/{self._name}", reason=reason))
+        tags, manifests = (counted.tags or 0, counted.manifests or 0) if counted is not None else (0, 0)
+        self._tags += Count(expected=max(tags, self._tags.seen))
+        self._manifests += Count(expected=max(manifests, self._manifests.seen))
+
+    def _gap(self, count: Count, total: int | None) -> int:
+        return max(0, total - count.seen) if total is not None else 0
+
+    def _judge_attributes(self) -> None:
+        scene = self._scene
+        if self._attributes is None:
+            return
+        decision = decide_repository(scene.rules, registry=scene.registry, repository=scene.repository)
+        rule = decision.rule if isinstance(decision, Protect) else None
+        wanted = rule.profile.off if rule is not None else NOTHING_OFF
+        self._judge.repository(self._attributes.off, wanted, rule.name if rule is not None else "")
+
+    # -- rows -------------------------------------------------------------------------------------------------------
+
+    def _release(self, name: Tag) -> Release | None:
+        return self._restored(Release, self._releases.take(name))
+
+    def _proof(self, digest: Digest) -> ProvenManifest | None:
+        return self._restored(ProvenManifest, self._proofs.take(digest))
+
+    def _restored[T: Stored](self, kind: type[T], row: Row | None) -> T | None:
+        """Return a row's value; one that cannot be read leaves the audit incomplete."""
+        try:
+            return restored(kind, row.body) if row is not None else None
+        except LedgerError as error:
+            self._look_ups.unread.append(Unread(subject=f"ledger {row.key.key if row else ''}", reason=str(error)))
+            return None
+
+    def _remark(self, text: str) -> None:
+        if text not in self._remarks:
+            self._remarks.append(text)
+
+
+def _concerned(scene: Scene) -> Scene:
+    """Return the scene with only those rules that can say anything about its repository: they are asked per tag."""
+    rules = tuple(
+        rule
+        for rule in scene.rules.rules
+        if rule.scope is Scope.REPOSITORY or rule.applies_to(scene.registry, scene.repository)
+    )
+    return msgspec.structs.replace(scene, rules=RuleSet(rules=rules, profiles=scene.rules.profiles))

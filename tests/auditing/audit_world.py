@@ -1,0 +1,88 @@
+"""A registry on loopback with releases in it, and audits of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from copy import replace
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from localcloud.registry.flags import OPEN, Flags
+from localcloud.tls import Authority
+from taglock.adapters.acr_registry import AcrRegistry
+from taglock.domain.audit.rows import AuditMessage, AuditRun
+from taglock.domain.audit_report import AuditReport, FoundDifference
+from taglock.enforcement.audit.context import AuditLimits, Auditing
+from taglock.enforcement.audit.going_on import WentOn, begin_audit, go_on
+from tests.pushing.world import RULES, World, world
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass
+class Audits:
+    """A world, and what audits of it say."""
+
+    local: World
+    auditing: Auditing
+    reports: list[AuditReport] = field(default_factory=list)
+
+    async def audit(self, *, after: timedelta = HOUR, **changes: Any) -> AuditReport:
+        """Let time pass, then audit the registry in as many invocations as it takes."""
+        self.local.clock.advance(after)
+        auditing = replace(self.auditing, app=self.local.app, **changes)
+        begun = await begin_audit(auditing, self.local.login_server)
+        message = begun.message
+        while message is not None:
+            went = await go_on(auditing, message)
+            if went.report is not None:
+                self.reports.append(went.report)
+                return went.report
+            message = went.message
+        raise AssertionError("the audit was dropped")
+
+    async def one_invocation(self, message: AuditMessage, **changes: Any) -> WentOn:
+        return await go_on(replace(self.auditing, app=self.local.app, **changes), message)
+
+    async def released(self, *tags: str, repository: str = "prod/api") -> None:
+        """Push images and let the app lock them."""
+        from tests.pushing.images import plain
+
+        for tag in tags:
+            event = self.local.push(tag, plain(f"{repository}:{tag}"), repository=repository)
+            assert (await self.local.deliver(event)).outcome == "locked"
+
+    def unlock(self, tag: str, *, repository: str = "prod/api", flags: Flags = OPEN) -> None:
+        self.local.emulator.store.tag(repository, tag).flags = flags
+
+    def unlock_manifest(self, digest: str, *, repository: str = "prod/api", flags: Flags = OPEN) -> None:
+        self.local.emulator.store.manifest(repository, digest).flags = flags
+
+    def digest_of(self, tag: str, *, repository: str = "prod/api") -> str:
+        return self.local.emulator.store.tag(repository, tag).digest
+
+
+def kinds(report: AuditReport) -> list[str]:
+    return sorted(finding.kind for finding in report.findings)
+
+
+def only(report: AuditReport) -> FoundDifference:
+    (finding,) = report.findings
+    return finding
+
+
+@asynccontextmanager
+async def audits(authority: Authority, *, rules: str = RULES, share: float = 1.0) -> AsyncIterator[Audits]:
+    async with world(authority, rules=rules, share=share) as local:
+        registry = local.app.registries(local.login_server)
+        assert isinstance(registry, AcrRegistry)
+        auditing = Auditing(
+            app=local.app,
+            listings=lambda _login_server: registry.listing(),
+            background=lambda _login_server: registry.background(),
+            limits=AuditLimits(checkpoint_seconds=0.0),
+        )
+        yield Audits(local, auditing)
+
+
+__all__ = ["HOUR", "AuditRun", "Audits", "audits", "kinds", "only"]
