@@ -52,9 +52,10 @@ def main() -> int:
 
 
 EXPLANATION = (
-    "floor: a bare loop that sends the same requests with a ready token. peer: azure-containerregistry as its samples\n"
-    "use it. ratio: value / floor (value / peer where there is no floor). Medians; ratios are medians of the ratios\n"
-    "within each repetition. docs/benchmarks.md says how each number is measured."
+    "floor: a bare loop that sends the same requests with a ready token; for the import, an app with nothing in it.\n"
+    "peer: azure-containerregistry as its samples use it. ratio: value / floor, or / peer where there is no floor.\n"
+    "Values are medians of the repetitions, ratios are medians of the ratios within each repetition.\n"
+    "docs/benchmarks.md says how each number is measured."
 )
 
 

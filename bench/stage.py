@@ -27,7 +27,7 @@ class Effort:
     """How much to measure; the defaults take about two minutes."""
 
     repetitions: int = 5
-    singles: int = 12
+    singles: int = 8
     """Pushes one after another, in each repetition."""
     burst: int = 200
     """Pushes at one moment, in each repetition."""
@@ -35,6 +35,8 @@ class Effort:
     """Pushes before each measurement, so that connections and tokens are there."""
     sustained: int = 600
     """Pushes without a pause."""
+    duplicates: int = 5
+    """Events that come again, in each repetition."""
     imports: int = 15
     """Fresh interpreters for each of two apps."""
 
