@@ -99,6 +99,15 @@ TABLE = (
         own=("taglock.adapters", "taglock.domain", "taglock.ports", "taglock.errors"),
         sdks=SLOW_SDKS,
     ),
+    Row(
+        ("taglock.reporting",),
+        own=("taglock.reporting", "taglock.domain"),
+        outside=(
+            *PURE_STANDARD_LIBRARY,
+            *("html.escape", "pathlib.Path", "xml.etree.ElementTree"),
+            *("msgspec", "jinja2", "markupsafe"),
+        ),
+    ),
     Row(("taglock.services",), own=("taglock",), lazy=("taglock.adapters",), sdks=SLOW_SDKS),
     Row(("taglock.cli", "taglock.__main__"), own=("taglock",), lazy=("taglock.adapters",), sdks=SLOW_SDKS),
     Row(("taglock",), own=(), outside=()),
