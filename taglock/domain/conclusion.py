@@ -6,12 +6,13 @@ import msgspec
 
 from taglock.domain.announcement import finding_event, locked_event, outbox_rows
 from taglock.domain.attempt import Attempt
+from taglock.domain.audit.rows import AuditedRepository, known_repository_key
 from taglock.domain.due import due_ended, due_rows, next_due
-from taglock.domain.ledger import Finding
+from taglock.domain.ledger import Finding, stored
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.outcome import Relation, Verdict, judge
 from taglock.domain.record import closed, finding_rows, findings, journal_row, proofs, release_row
-from taglock.domain.row import Change
+from taglock.domain.row import Change, Upsert
 from taglock.domain.rule import Mode
 
 
@@ -43,8 +44,16 @@ def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
         changes += finding_rows(closed(attempt.known, now=attempt.now))
     changes += due_rows(due) if due is not None else due_ended(attempt.subject, attempt.known.due)
     if verdict is Verdict.LOCKED:
-        changes += release_row(attempt)
+        changes += [*_known_repository(attempt), *release_row(attempt)]
     return Conclusion(outcome=verdict, changes=changes, events=events)
+
+
+def _known_repository(attempt: Attempt) -> Sequence[Change]:
+    """Return the row by which an audit knows the repository even when no catalog lists it, once for each release."""
+    if attempt.known.release_version is not None:
+        return []
+    key = known_repository_key(attempt.subject.registry, attempt.subject.repository)
+    return [Upsert(key, stored(AuditedRepository(seen_at=attempt.now)))]
 
 
 def _events(attempt: Attempt, verdict: Verdict, found: Sequence[Finding]) -> list[OutboundEvent]:

@@ -12,7 +12,7 @@ from localcloud.tls import Authority
 from taglock.adapters.acr_registry import AcrRegistry
 from taglock.domain.audit.rows import AuditMessage, AuditRun
 from taglock.domain.audit_report import AuditReport, FoundDifference
-from taglock.enforcement.audit.context import AuditLimits, Auditing
+from taglock.enforcement.audit.context import Auditing, AuditLimits
 from taglock.enforcement.audit.going_on import WentOn, begin_audit, go_on
 from tests.pushing.world import RULES, World, world
 
