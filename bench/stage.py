@@ -24,14 +24,14 @@ REPOSITORY = "prod/bench-{}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much to measure; the defaults take about two minutes."""
+    """How much to measure; the defaults take between two and three minutes."""
 
     repetitions: int = 5
     singles: int = 8
     """Pushes one after another, in each repetition."""
     burst: int = 200
     """Pushes at one moment, in each repetition."""
-    warm: int = 64
+    warm: int = 50
     """Pushes before each measurement, so that connections and tokens are there."""
     sustained: int = 600
     """Pushes without a pause."""

@@ -22,7 +22,6 @@ class Contenders:
     peer: Contender
 
     def by_turns(self, repetition: int) -> list[tuple[str, Contender]]:
-        """Return the three with their roles; each repetition begins with another one."""
-        named = [("own", self.own), ("peer", self.peer), ("floor", self.floor)]
-        first = repetition % len(named)
-        return named[first:] + named[:first]
+        """Return the three with their roles: taglock and the floor next to each other, first in turn, then the peer."""
+        pair: list[tuple[str, Contender]] = [("own", self.own), ("floor", self.floor)]
+        return [*(reversed(pair) if repetition % 2 else pair), ("peer", self.peer)]
