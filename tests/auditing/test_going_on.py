@@ -16,7 +16,6 @@ from tests.auditing.audit_world import HOUR, Audits, audits
 from tests.pushing.images import index, plain
 from tests.pushing.world import OPEN
 
-
 UNDER_WAY = 4 * 4
 """Updates that may be made twice: of the four images that were being locked and not yet recorded."""
 
