@@ -1,20 +1,16 @@
 """The page in a real browser, served as an app would serve it."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from copy import replace
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from aiohttp import web
 
 from taglock.reporting.html import html
-from taglock.reporting.policy import SERVING_HEADERS
 from taglock.reporting.wording import shortened
 from tests.reporting import hostile, samples
-from tests.reporting.browser import CHROMIUM, Page, open_page
+from tests.reporting.browser import CHROMIUM, Page
+from tests.reporting.conftest import Served
+from tests.reporting.in_page import CHOOSE, COLOURS, GREEN, IMAGE_ROLES, ROWS_SHOWN, SHOWN, SUBJECTS, TEXTS, TOO_WIDE
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -26,125 +22,6 @@ SCHEMES = ("light", "dark")
 SMALLEST_TEXT = 14
 LEAST_CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3, level AA."""
-
-ROWS_SHOWN = "[...document.querySelectorAll('#findings tbody tr')].filter(row => row.checkVisibility()).length"
-SHOWN = "document.getElementById('filter-shown').textContent"
-CHOOSE = """
-((kind) => {
-  const box = document.getElementById("filter-kind");
-  box.value = kind;
-  box.dispatchEvent(new Event("change"));
-})
-"""
-
-TEXTS = """
-(() => {
-  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
-  const luminance = (color) => {
-    const [r, g, b] = channels(color).slice(0, 3).map((value) => {
-      const part = value / 255;
-      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const color = getComputedStyle(each).backgroundColor;
-      const [, , , alpha = 1] = channels(color);
-      if (alpha === 1) return color;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const contrast = (one, other) => {
-    const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
-    return (light + 0.05) / (dark + 0.05);
-  };
-  document.querySelectorAll("details").forEach((each) => { each.open = true; });
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const found = [];
-  while (walker.nextNode()) {
-    const text = walker.currentNode.data.trim();
-    const element = walker.currentNode.parentElement;
-    if (!text || !element.checkVisibility() || element.closest("script, title, desc")) continue;
-    const style = getComputedStyle(element);
-    found.push({
-      text,
-      size: parseFloat(style.fontSize) * (element.ownerSVGElement ? element.getScreenCTM().a : 1),
-      contrast: contrast(element.ownerSVGElement ? style.fill : style.color, behind(element)),
-    });
-  }
-  return found;
-})()
-"""
-TOO_WIDE = """
-[...document.querySelectorAll("body *")]
-  .filter((each) => !each.closest(".wide, svg") && each.getBoundingClientRect().right > innerWidth + 0.5)
-  .map((each) => each.outerHTML.slice(0, 80))
-"""
-COLOURS = """
-[...document.querySelectorAll("header, header *, [aria-labelledby=coverage] *")].flatMap((each) => {
-  const style = getComputedStyle(each);
-  return [style.color, style.backgroundColor, style.borderTopColor, each.tagName === "rect" ? style.fill : ""];
-})
-"""
-GREEN = """
-(() => {
-  const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  rect.setAttribute("class", "good");
-  document.querySelector("svg").append(rect);
-  const fill = getComputedStyle(rect).fill;
-  rect.remove();
-  return fill;
-})()
-"""
-SUBJECTS = "[...document.querySelectorAll('#findings td:nth-child(2) > code')].map((each) => each.textContent)"
-IMAGE_ROLES = ("image", "img", "graphics-document")
-
-
-@dataclass
-class Served:
-    """One page behind an address; `asked` are the paths that were asked for."""
-
-    address: str = ""
-    text: str = ""
-    asked: list[str] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        """Serve the page, whatever is asked for."""
-        self.asked.append(request.path)
-        return web.Response(body=self.text.encode(), headers=dict(SERVING_HEADERS))
-
-    def hold(self, text: str) -> str:
-        """Serve this page from now on and return its address."""
-        self.text = text
-        self.asked.clear()
-        return self.address
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def served() -> AsyncIterator[Served]:
-    served = Served()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", served.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    served.address = f"http://127.0.0.1:{port}/api/report"
-    yield served
-    await runner.cleanup()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
-    async with asyncio.timeout(100), open_page(tmp_path_factory.mktemp("profile")) as page:
-        yield page
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Page) -> Page:
-    await browser.show(1280, 900)
-    return browser
 
 
 @pytest.mark.parametrize("name", samples.EVERY)
