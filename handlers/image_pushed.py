@@ -1,11 +1,9 @@
 """An image was pushed: parse the event, then lock the image if it is a release."""
 
-import asyncio
-
 from taglock.domain.event import ImagePushed, NotForUs, UnknownRegistry, parse_event
 from taglock.domain.handled import Handled
+from taglock.enforcement.budget import event_budget
 from taglock.enforcement.context import Enforcement
-from taglock.enforcement.locking import Budget
 from taglock.enforcement.rejecting import note_unknown_registry, reject_event
 from taglock.enforcement.subject import Work, lock_subject
 from taglock.errors import InvalidEvent
@@ -21,7 +19,7 @@ async def image_pushed(app: Enforcement, text: str) -> Handled:
 
 
 async def _handle(app: Enforcement, text: str) -> Handled:
-    budget = _budget(app)
+    budget = event_budget(app)
     try:
         event = parse_event(text, registries=app.known_registries, now=app.clock.now())
     except InvalidEvent as error:
@@ -34,12 +32,3 @@ async def _handle(app: Enforcement, text: str) -> Handled:
         case NotForUs():
             reason = f"{event.event_type}: {event.reason}"
             return Handled(trigger=TRIGGER, outcome="ignored", event_id=event.event_id, decision=reason)
-
-
-def _budget(app: Enforcement) -> Budget:
-    return Budget(
-        deadline=asyncio.get_running_loop().time() + app.limits.event_seconds,
-        manifests=app.limits.event_manifests,
-        parallel=app.limits.parallel_requests,
-        closure=app.limits.closure,
-    )

@@ -1,16 +1,17 @@
 """The composition root: settings become the ports that the handlers work with. Nothing here talks yet."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taglock.domain.arm_resource import ArmWorkload, ResourceId
 from taglock.domain.reference import LoginServer
 from taglock.enforcement.context import Enforcement, Limits
-from taglock.ports import Clock, Publisher, Registry, RowStore
+from taglock.ports import Arm, Clock, Publisher, Registry, RowStore
 from taglock.settings import Settings, Tier, read_settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,21 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present as an aware UTC time."""
         return datetime.now(UTC)
+
+
+class LazyArm:
+    """Implements ports.Arm; Azure Resource Manager's reader is loaded when the first resource has to be read."""
+
+    def __init__(self, opening: Callable[[], Arm]) -> None:
+        self._opened = cache(opening)
+
+    async def workload(self, resource: ResourceId) -> ArmWorkload | None:
+        """Read what a resource runs, None when it is gone."""
+        return await self._opened().workload(resource)
+
+    def workloads(self, subscription: str) -> AsyncIterator[ArmWorkload]:
+        """Read every resource of a subscription that may run images."""
+        return self._opened().workloads(subscription)
 
 
 class Services:
@@ -47,6 +63,9 @@ class Services:
             clock=clock or SystemClock(),
             mode=settings.mode,
             limits=limits or Limits(closure=settings.max_closure),
+            arm=LazyArm(self._open_arm),
+            subscriptions=settings.subscriptions,
+            default_registry=settings.default_registry,
         )
 
     def registry(self, login_server: LoginServer) -> Registry:
@@ -65,6 +84,13 @@ class Services:
             self._opened.push_async_callback(opened.aclose)
             self._registries[login_server] = opened
         return self._registries[login_server]
+
+    def _open_arm(self) -> Arm:
+        from taglock.adapters.arm_reader import open_arm
+
+        opened = open_arm(self.settings.arm_endpoint, credential=self._credential())
+        self._opened.push_async_callback(opened.aclose)
+        return opened
 
     async def aclose(self) -> None:
         """Close everything that was opened."""

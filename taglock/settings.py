@@ -1,6 +1,7 @@
 """The app's settings, read once from the environment; all problems at once, each with the name of its setting."""
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +23,13 @@ MAX_CLOSURE = "TAGLOCK_MAX_CLOSURE"
 CLOUD = "TAGLOCK_CLOUD"
 REGISTRY_TIER = "TAGLOCK_REGISTRY_TIER"
 REGISTRY_SHARE = "TAGLOCK_REGISTRY_SHARE"
-NAMES = (REGISTRIES, MODE, RULES, LEDGER, TOPIC_ENDPOINT, MAX_CLOSURE, CLOUD, REGISTRY_TIER, REGISTRY_SHARE)
+ARM_ENDPOINT = "TAGLOCK_ARM_ENDPOINT"
+SUBSCRIPTIONS = "TAGLOCK_SUBSCRIPTIONS"
+DEFAULT_REGISTRY = "TAGLOCK_DEFAULT_REGISTRY"
+NAMES = (
+    *(REGISTRIES, MODE, RULES, LEDGER, TOPIC_ENDPOINT, MAX_CLOSURE, CLOUD, REGISTRY_TIER, REGISTRY_SHARE),
+    *(ARM_ENDPOINT, SUBSCRIPTIONS, DEFAULT_REGISTRY),
+)
 
 # Set by Azure Functions and its hosting, not by our users.
 STORAGE_ACCOUNT = "AzureWebJobsStorage__accountName"
@@ -32,6 +39,8 @@ CLIENT_ID = "AZURE_CLIENT_ID"
 
 DEFAULT_SQLITE = ".taglock/ledger.sqlite"
 LARGEST_CLOSURE = 100_000
+SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+SUBSCRIPTIONS_EXPECTED = "subscription ids such as '0b1f6471-1bf0-4dda-aec3-cb9272f09590', separated by commas"
 REGISTRIES_EXPECTED = "login servers such as 'contoso.azurecr.io', separated by commas"
 
 
@@ -60,6 +69,15 @@ TABLE_SUFFIXES: Mapping[Cloud, str] = MappingProxyType(
     }
 )
 
+ARM_ENDPOINTS: Mapping[Cloud, str] = MappingProxyType(
+    {
+        Cloud.PUBLIC: "https://management.azure.com",
+        Cloud.CHINA: "https://management.chinacloudapi.cn",
+        Cloud.USGOV: "https://management.usgovcloudapi.net",
+    }
+)
+"""Azure Resource Manager of each cloud (azure-identity's and the Azure CLI's own constants)."""
+
 
 class Tier(StrEnum):
     """The registries' service tier: Premium allows twice the requests (https://aka.ms/acr/skus)."""
@@ -82,6 +100,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registry_tier: Tier
     registry_share: float
     client_id: str | None
+    arm_endpoint: str
+    subscriptions: tuple[str, ...]
+    default_registry: LoginServer | None
 
     @property
     def audience(self) -> str:
@@ -104,7 +125,13 @@ def read_settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         registry_tier=reader.value(REGISTRY_TIER, Tier, "basic, standard or premium", default=Tier.STANDARD),
         registry_share=reader.value(REGISTRY_SHARE, _share, "a number above 0 and up to 1", default=0.8),
         client_id=reader.text(CLIENT_ID, default="") or None,
+        arm_endpoint=reader.value(ARM_ENDPOINT, _https, "an https URL", default=ARM_ENDPOINTS[cloud]),
+        subscriptions=reader.value(SUBSCRIPTIONS, _subscriptions, SUBSCRIPTIONS_EXPECTED, default=()),
+        default_registry=reader.value(DEFAULT_REGISTRY, login_server, "a login server", default=None),
     )
+    if settings.default_registry is not None and settings.default_registry not in settings.registries.values():
+        expected = "one of TAGLOCK_REGISTRIES"
+        reader.add(Problem(DEFAULT_REGISTRY, f"{shortened(settings.default_registry)}, expected {expected}", expected))
     reader.finish()
     return settings
 
@@ -193,6 +220,13 @@ def _https(text: str) -> str:
     if parts.scheme != "https" or not parts.hostname:
         raise ValueError(text)
     return text
+
+
+def _subscriptions(text: str) -> tuple[str, ...]:
+    ids = tuple(dict.fromkeys(each.strip().lower() for each in text.split(",") if each.strip()))
+    if not all(SUBSCRIPTION.fullmatch(each) for each in ids):
+        raise ValueError(text)
+    return ids
 
 
 def _closure(text: str) -> int:

@@ -6,20 +6,28 @@ JavaScript SDK decodes strings for the four ContainerRegistry types because some
 (azure-rest-api-specs, Microsoft.ContainerRegistry/stable/2018-01-01/ContainerRegistry.json).
 """
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
 import msgspec
 
+from taglock.domain.envelope import (
+    CLOCK_TOLERANCE as CLOCK_TOLERANCE,
+)
+from taglock.domain.envelope import (
+    as_object,
+    decoded,
+    decoded_once,
+    optional_text,
+    parse_time,
+    required_text,
+    required_time,
+)
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag, digest, repository, tag
-from taglock.errors import InvalidEvent, InvalidReference, shortened
+from taglock.errors import InvalidEvent, InvalidReference
 
 IMAGE_PUSHED = "Microsoft.ContainerRegistry.ImagePushed"
-MAXIMUM_EVENT_BYTES = 1_048_576  # Event Grid's own limit for one event
-MAXIMUM_TEXT = 1024  # identifiers, media types and locations longer than this are not real
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 class ImagePushed(msgspec.Struct, frozen=True, kw_only=True, tag="pushed"):
@@ -67,17 +75,17 @@ def parse_event(text: str, *, registries: Mapping[str, LoginServer], now: dateti
     `registries` maps each resource name (lower case) of the allow-list to its login server. Event times later than
     five minutes after `now` are cut to that, so that a wrong clock cannot make an event newest for ever.
     """
-    envelope = _object(_decoded(text, "$"), "$")
+    envelope = as_object(decoded(text, "$"), "$")
     cloud_event = "specversion" in envelope
-    event_id = _text(envelope, "id", "$")
-    event_type = _text(envelope, "type" if cloud_event else "eventType", "$")
+    event_id = required_text(envelope, "id", "$")
+    event_type = required_text(envelope, "type" if cloud_event else "eventType", "$")
     if event_type != IMAGE_PUSHED:
         return NotForUs(event_id=event_id, event_type=event_type, reason="no handler for this event type")
-    source = _optional_text(envelope, "source" if cloud_event else "topic", "$")
+    source = optional_text(envelope, "source" if cloud_event else "topic", "$")
     if source is not None and "/connectedregistries/" in source.lower():
         reason = "raised by a connected registry, which does not support image locking"
         return NotForUs(event_id=event_id, event_type=event_type, reason=reason)
-    content = _object(_decoded_once(envelope.get("data"), "$.data"), "$.data")
+    content = as_object(decoded_once(envelope.get("data"), "$.data"), "$.data")
     login_server = _registry(source, content, registries)
     if not isinstance(login_server, _Known):
         return UnknownRegistry(event_id=event_id, registry=login_server)
@@ -87,10 +95,10 @@ def parse_event(text: str, *, registries: Mapping[str, LoginServer], now: dateti
 
 
 def _image_pushed(content: Mapping[str, object], registry: LoginServer, event_id: str, at: datetime) -> ImagePushed:
-    target = _object(content.get("target"), "$.data.target")
+    target = as_object(content.get("target"), "$.data.target")
     path = "$.data.target"
-    tag_text = _optional_text(target, "tag", path)
-    digest_text = _optional_text(target, "digest", path)
+    tag_text = optional_text(target, "tag", path)
+    digest_text = optional_text(target, "digest", path)
     if tag_text is None and digest_text is None:
         raise InvalidEvent.at(path, sorted(target), "a tag, a digest or both")
     try:
@@ -99,10 +107,10 @@ def _image_pushed(content: Mapping[str, object], registry: LoginServer, event_id
             repository=repository(target.get("repository"), f"{path}.repository"),
             tag=None if tag_text is None else tag(tag_text, f"{path}.tag"),
             digest=None if digest_text is None else digest(digest_text, f"{path}.digest"),
-            media_type=_optional_text(target, "mediaType", path),
+            media_type=optional_text(target, "mediaType", path),
             event_id=event_id,
             occurred_at=at,
-            location=_optional_text(content, "location", "$.data"),
+            location=optional_text(content, "location", "$.data"),
         )
     except InvalidReference as error:
         raise InvalidEvent(*error.problems) from None
@@ -140,60 +148,10 @@ def _host(content: Mapping[str, object]) -> str | None:
     request = content.get("request")
     if request is None:
         return None
-    host = _optional_text(_object(request, "$.data.request"), "host", "$.data.request")
+    host = optional_text(as_object(request, "$.data.request"), "host", "$.data.request")
     return None if host is None else host.lower().removesuffix(":443")
 
 
 def _occurred_at(envelope: Mapping[str, object], key: str, content: Mapping[str, object]) -> datetime:
     """Return when the push happened: the event's own timestamp, else the envelope's time."""
-    return parse_time(content.get("timestamp")) or parse_time(envelope.get(key)) or _bad_time(envelope, key)
-
-
-def _bad_time(envelope: Mapping[str, object], key: str) -> datetime:
-    raise InvalidEvent.at(f"$.{key}", envelope.get(key), "a time such as '2021-09-08T06:37:45.6609948Z'")
-
-
-def parse_time(value: object) -> datetime | None:
-    """Return an RFC 3339 time as aware UTC, with any number of fraction digits; None when it is not one."""
-    if not isinstance(value, str) or not 19 <= len(value) <= 64:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _decoded(text: str, path: str) -> object:
-    if len(text) > MAXIMUM_EVENT_BYTES:
-        raise InvalidEvent.at(path, text, f"at most {MAXIMUM_EVENT_BYTES} characters, got {len(text)}")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidEvent.at(path, text, f"JSON ({shortened(str(error))})") from None
-
-
-def _decoded_once(value: object, path: str) -> object:
-    return _decoded(value, path) if isinstance(value, str) else value
-
-
-def _object(value: object, path: str) -> Mapping[str, object]:
-    if isinstance(value, dict):
-        return value
-    raise InvalidEvent.at(path, value, "an object")
-
-
-def _text(container: Mapping[str, object], key: str, path: str) -> str:
-    value = _optional_text(container, key, path)
-    if value is None:
-        raise InvalidEvent.at(f"{path}.{key}", None, "a string that is not empty")
-    return value
-
-
-def _optional_text(container: Mapping[str, object], key: str, path: str) -> str | None:
-    value = container.get(key)
-    if value is None or value == "":
-        return None
-    if isinstance(value, str) and len(value) <= MAXIMUM_TEXT and value.isprintable():
-        return value
-    raise InvalidEvent.at(f"{path}.{key}", value, f"a printable string of at most {MAXIMUM_TEXT} characters")
+    return parse_time(content.get("timestamp")) or required_time(envelope, key, "$")

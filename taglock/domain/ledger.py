@@ -9,6 +9,8 @@ import msgspec
 
 from taglock.domain.attributes import Off
 from taglock.domain.audit.rows import AuditRow
+from taglock.domain.deployment import Coverage, Deployment, ResourceChanged, Workload
+from taglock.domain.event import ImagePushed
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import RowKey
@@ -59,9 +61,9 @@ class ProvenRepository(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DueWork(msgspec.Struct, frozen=True, kw_only=True):
-    """A lock that could not be finished yet and when to go on with it."""
+    """A lock, or the reading of a resource, that could not be finished yet and when to go on with it."""
 
-    subject: Subject
+    subject: Subject | ResourceChanged
     created_at: datetime
     due_at: datetime
     attempts: int
@@ -77,6 +79,7 @@ class FindingKind(StrEnum):
     CLOSURE_UNKNOWN = "CLOSURE_UNKNOWN"
     COVERAGE_GAP = "COVERAGE_GAP"
     EVENT_MISSED = "EVENT_MISSED"
+    DEPLOYMENT_AMBIGUOUS = "DEPLOYMENT_AMBIGUOUS"
     LOCK_FAILED = "LOCK_FAILED"
     LOOSENED = "LOOSENED"
     ORPHAN_LOCK = "ORPHAN_LOCK"
@@ -129,7 +132,18 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
-Stored = Release | ProvenManifest | ProvenRepository | DueWork | Finding | OutboundEvent | JournalEntry | AuditRow
+Stored = (
+    Release
+    | ProvenManifest
+    | ProvenRepository
+    | DueWork
+    | Finding
+    | OutboundEvent
+    | JournalEntry
+    | Workload
+    | Deployment
+    | Coverage
+) | AuditRow
 
 
 class _Versioned[T](msgspec.Struct):
@@ -196,11 +210,21 @@ def due_partition(registry: LoginServer) -> str:
     return f"due/{registry}"
 
 
-def due_key(subject: Subject) -> RowKey:
+DUE_RESOURCES = "due/-"
+"""The partition of resources that are still to be read; no login server starts with a hyphen."""
+
+
+def due_key(subject: Subject | ResourceChanged) -> RowKey:
     """Return where the due work of a subject is kept: one row however often its event is delivered."""
-    image = f"{subject.repository}:{subject.tag or ''}@{subject.digest or ''}"
-    suffix = f"#{workload_id(subject.workload)}" if isinstance(subject, ImageRuns) else ""
-    return RowKey(due_partition(subject.registry), image + suffix)
+    match subject:
+        case ImagePushed():
+            image = f"{subject.repository}:{subject.tag or ''}@{subject.digest or ''}"
+            return RowKey(due_partition(subject.registry), image)
+        case ImageRuns():
+            image = f"{subject.repository}:{subject.tag or ''}@{subject.named_digest or ''}"
+            return RowKey(due_partition(subject.registry), f"{image}/{workload_id(subject.workload)}")
+        case ResourceChanged():
+            return RowKey(DUE_RESOURCES, workload_id(str(subject.resource)))
 
 
 def workload_id(workload: str) -> str:
@@ -210,8 +234,19 @@ def workload_id(workload: str) -> str:
 
 def finding_key(kind: FindingKind, registry: str, subject: str) -> RowKey:
     """Return where a finding is kept: one row per kind and subject."""
-    return RowKey(f"finding/{registry}", f"{kind}/{subject}")
+    return RowKey(f"finding/{registry}", f"{kind}/{_fitting(subject)}")
 
+
+def _fitting(text: str) -> str:
+    """Return a text that fits into a key: itself, or what stands for it when it is long or not plain."""
+    spelled = sum(
+        1 if (character.isalnum() and character.isascii()) or character in "@:/._-" else 7 for character in text
+    )
+    return text if spelled <= MAXIMUM_SPELLED else derived_id("text", text)
+
+
+MAXIMUM_SPELLED = 440
+"""A key takes 512 characters when spelled (ledger_keys), with its kind in front."""
 
 OUTBOX = "outbox"
 

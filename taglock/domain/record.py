@@ -5,7 +5,7 @@ from copy import replace
 from datetime import datetime
 
 from taglock.domain.attempt import Attempt, Known, problems
-from taglock.domain.event import CLOCK_TOLERANCE
+from taglock.domain.envelope import CLOCK_TOLERANCE
 from taglock.domain.ledger import (
     Finding,
     FindingKind,

@@ -24,7 +24,14 @@ class ImageRuns(msgspec.Struct, frozen=True, kw_only=True, tag="runs"):
     occurred_at: datetime
     recorded_at: datetime
     """When the ledger recorded that it runs: a proof from then on is the proof of this deployment."""
+    resolved: bool = False
+    """Whether the digest is what the tag pointed to, and not the deployment's own word."""
     media_type: str | None = None
+
+    @property
+    def named_digest(self) -> Digest | None:
+        """The digest that the deployment itself named."""
+        return None if self.resolved else self.digest
 
     @property
     def image(self) -> str:

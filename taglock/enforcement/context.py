@@ -6,7 +6,7 @@ import msgspec
 
 from taglock.domain.reference import LoginServer
 from taglock.domain.rule import Mode
-from taglock.ports import Clock, Publisher, Registries, RowStore, RuleSource
+from taglock.ports import Arm, Clock, Publisher, Registries, RowStore, RuleSource
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,3 +38,9 @@ class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     mode: Mode
     limits: Limits = Limits()
+    arm: Arm | None = None
+    """Azure Resource Manager; None where only registries are asked."""
+    subscriptions: tuple[str, ...] = ()
+    """The subscriptions whose workloads can be listed (TAGLOCK_SUBSCRIPTIONS)."""
+    default_registry: LoginServer | None = None
+    """The registry of an artifact whose event names none (TAGLOCK_DEFAULT_REGISTRY)."""

@@ -1,14 +1,18 @@
-"""Go on with unfinished work: every registry for itself, so that one that fails never delays another."""
+"""Go on with unfinished work: every registry and Azure for itself, so that one that fails never delays another."""
 
 import asyncio
 from collections.abc import Sequence
 
+from taglock.domain.deployment import ResourceChanged
+from taglock.domain.event import ImagePushed
 from taglock.domain.handled import Handled
-from taglock.domain.ledger import DueWork, due_partition, restored
-from taglock.domain.reference import LoginServer
+from taglock.domain.ledger import DUE_RESOURCES, DueWork, due_partition, restored
 from taglock.domain.row import Row
+from taglock.domain.subject import ImageRuns
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.locking import Budget
+from taglock.enforcement.resources import read_resource
+from taglock.enforcement.running import lock_running
 from taglock.enforcement.subject import Work, lock_subject
 from taglock.errors import LedgerError
 
@@ -19,17 +23,18 @@ TRIGGER = "due_work"
 async def resume_due_work(app: Enforcement) -> Sequence[Handled]:
     """Resume what is due now, for all registries side by side, until done or the tick's time is used up."""
     deadline = asyncio.get_running_loop().time() + app.limits.due_seconds
-    registries = sorted(set(app.known_registries.values()))
-    handled = await asyncio.gather(*(_Resumption(app, registry, deadline).run() for registry in registries))
-    return [one for of_registry in handled for one in of_registry]
+    partitions = [due_partition(registry) for registry in sorted(set(app.known_registries.values()))]
+    partitions.append(DUE_RESOURCES)
+    handled = await asyncio.gather(*(_Resumption(app, partition, deadline).run() for partition in partitions))
+    return [one for of_partition in handled for one in of_partition]
 
 
 class _Resumption:
-    """One tick's work for one registry."""
+    """One tick's work for one registry, or for the resources that are still to be read."""
 
-    def __init__(self, app: Enforcement, registry: LoginServer, deadline: float) -> None:
+    def __init__(self, app: Enforcement, partition: str, deadline: float) -> None:
         self._app = app
-        self._registry = registry
+        self._partition = partition
         self._deadline = deadline
         self._places = asyncio.Semaphore(app.limits.due_parallel)
         self._handled: list[Handled] = []
@@ -38,7 +43,7 @@ class _Resumption:
         start = ""
         try:
             while not self._over:
-                rows = await self._app.rows.scan(due_partition(self._registry), start=start, limit=PAGE)
+                rows = await self._app.rows.scan(self._partition, start=start, limit=PAGE)
                 await asyncio.gather(*(self._resume(due) for due in self._due_now(rows)))
                 if len(rows) < PAGE:
                     break
@@ -68,10 +73,19 @@ class _Resumption:
             if self._over:
                 return  # it stays due
             try:
-                work = Work(trigger=TRIGGER, budget=self._budget(), due=due)
-                self._handled.append(await lock_subject(self._app, due.subject, work))
+                self._handled += await self._go_on(due)
             except Exception as error:  # one piece of work that cannot be handled must not keep the others waiting
-                self._tell("unfinished", f"{due.subject.image}: {type(error).__name__}: {error}")
+                self._tell("unfinished", f"{_name(due)}: {type(error).__name__}: {error}")
+
+    async def _go_on(self, due: DueWork) -> Sequence[Handled]:
+        work = Work(trigger=TRIGGER, budget=self._budget(), due=due)
+        match due.subject:
+            case ImagePushed() as push:
+                return [await lock_subject(self._app, push, work)]
+            case ImageRuns() as runs:
+                return [await lock_running(self._app, runs, work)]
+            case ResourceChanged() as changed:
+                return await read_resource(self._app, changed, work)
 
     def _budget(self) -> Budget:
         limits = self._app.limits
@@ -83,4 +97,8 @@ class _Resumption:
         )
 
     def _tell(self, outcome: str, problem: str) -> None:
-        self._handled.append(Handled(trigger=TRIGGER, outcome=outcome, image=self._registry, problems=(problem,)))
+        self._handled.append(Handled(trigger=TRIGGER, outcome=outcome, image=self._partition, problems=(problem,)))
+
+
+def _name(due: DueWork) -> str:
+    return str(due.subject.resource) if isinstance(due.subject, ResourceChanged) else due.subject.image

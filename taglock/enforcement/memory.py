@@ -1,6 +1,7 @@
 """What the ledger remembers of an image: one read before the first request, and the proofs of an earlier attempt."""
 
 from collections.abc import Iterable, Sequence
+from copy import replace
 
 import msgspec
 
@@ -22,7 +23,7 @@ from taglock.domain.ledger import (
 from taglock.domain.plan import LockPlan
 from taglock.domain.reference import Digest, tag_target
 from taglock.domain.row import Row, RowKey
-from taglock.domain.subject import Subject
+from taglock.domain.subject import ImageRuns, Subject
 from taglock.enforcement.context import Enforcement
 from taglock.errors import LedgerError
 
@@ -40,12 +41,12 @@ async def recall_known(app: Enforcement, subject: Subject, due: DueWork | None) 
     When the ledger does not answer, nothing is known: lock first, the write afterwards tells.
     """
     try:
-        due_row, unknown_row, failed_row, proof_row, *tagged = await app.rows.read(_keys(subject))
+        due_row, unknown_row, failed_row, unresolved_row, proof_row, *tagged = await app.rows.read(_keys(subject))
     except LedgerError as error:
         return Memory(known=Known(due=due), problems=(str(error),))
     moved_row, release_row = tagged or (None, None)
     problems: list[str] = []
-    found = [_restored(Finding, row, problems) for row in (unknown_row, failed_row, moved_row)]
+    found = [_restored(Finding, row, problems) for row in (unknown_row, failed_row, unresolved_row, moved_row)]
     known = Known(
         release=_restored(Release, release_row, problems),
         release_version=release_row.version if release_row is not None else None,
@@ -61,6 +62,7 @@ def _keys(subject: Subject) -> list[RowKey]:
         due_key(subject),
         finding_key(FindingKind.CLOSURE_UNKNOWN, subject.registry, subject.image),
         finding_key(FindingKind.LOCK_FAILED, subject.registry, subject.image),
+        finding_key(FindingKind.LOCK_FAILED, subject.registry, _before_resolving(subject)),
         manifest_key(subject.registry, subject.repository, subject.digest or Digest("")),
     ]
     if subject.tag is not None:
@@ -68,6 +70,11 @@ def _keys(subject: Subject) -> list[RowKey]:
         keys.append(finding_key(FindingKind.TAG_MOVED, subject.registry, moved))
         keys.append(release_key(subject.registry, subject.repository, subject.tag))
     return keys
+
+
+def _before_resolving(subject: Subject) -> str:
+    """Return the image as it was named while nobody had told what its tag points to."""
+    return replace(subject, digest=None).image if isinstance(subject, ImageRuns) and subject.resolved else subject.image
 
 
 def _restored[T: Stored](kind: type[T], row: Row | None, problems: list[str]) -> T | None:

@@ -12,8 +12,8 @@ from taglock.domain.due import due_ended
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import DueWork
 from taglock.domain.outcome import Failure, Locking, Relation, relate, relate_running
-from taglock.domain.plan import LockPlan, undecided_plan
-from taglock.domain.rule import Ignore, RuleSet
+from taglock.domain.plan import LockPlan, plan_manifests, undecided_plan, united
+from taglock.domain.rule import Action, Ignore, RuleSet, Scope
 from taglock.domain.subject import ImageRuns, Subject
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.deciding import Later, decide_push, decide_running
@@ -34,6 +34,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget
     due: DueWork | None = None
     """The due work that is resumed, None for an event."""
+    setback: Failure | None = None
+    """What is known to keep the image from being locked now."""
 
 
 async def lock_subject(app: Enforcement, subject: Subject, work: Work) -> Handled:
@@ -68,6 +70,8 @@ class _SubjectLock:
 
     async def _decide(self) -> LockPlan | Ignore | Failure:
         """Return what to do; a Failure when it cannot be told now."""
+        if self._work.setback is not None:
+            return self._work.setback
         image = self._subject.image
         try:
             rules = self._app.rules()
@@ -91,6 +95,7 @@ class _SubjectLock:
         return decision
 
     async def _lock(self, plan: LockPlan, memory: Memory) -> Handled:
+        plan = self._with_proof(plan, memory.known)
         relation = self._relation(plan, memory.known)
         if relation is Relation.DUPLICATE:
             await write(self._app, due_ended(self._subject, memory.known.due))
@@ -99,6 +104,14 @@ class _SubjectLock:
         if relation is not Relation.SUPERSEDED:
             locking = await self._apply(plan)
         return await self._conclude(plan, relation, locking, memory)
+
+    def _with_proof(self, plan: LockPlan, known: Known) -> LockPlan:
+        """Return the plan with what the rule of an earlier proof wants: recording a deployment must not forget it."""
+        proof = known.proof if isinstance(self._subject, ImageRuns) else None
+        rule = self._app.rules().rule(proof.rule) if proof is not None else None
+        if rule is None or rule.action is not Action.PROTECT or rule.scope is not Scope.IMAGE:
+            return plan
+        return united([plan, plan_manifests(rule, mode=self._app.mode)])
 
     def _relation(self, plan: LockPlan, known: Known) -> Relation:
         if not isinstance(self._subject, ImageRuns):

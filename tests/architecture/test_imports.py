@@ -21,7 +21,7 @@ OWN = ("taglock", "handlers", "function_app", "localcloud", "demo", "bench", "te
 SLOW_SDKS = ("azure", "aiohttp")
 """Importing these costs a cold start between 40 and 140 ms, so only functions may."""
 
-MATCHING_LIBRARIES = ("re2", "semver", "msgspec", "yaml")
+MATCHING_LIBRARIES = ("re2", "semver", "msgspec", "yaml", "packageurl")
 PURE_STANDARD_LIBRARY = (
     "abc",
     "base64",

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taglock.domain.event import CLOCK_TOLERANCE, ImagePushed, NotForUs, UnknownRegistry, parse_event
+from taglock.domain.envelope import CLOCK_TOLERANCE
+from taglock.domain.event import ImagePushed, NotForUs, UnknownRegistry, parse_event
 from taglock.domain.reference import LoginServer
 from taglock.errors import InvalidEvent
 

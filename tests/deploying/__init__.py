@@ -1,0 +1,1 @@
+"""Deployments: what runs is recorded and locked."""
