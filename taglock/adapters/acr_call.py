@@ -100,7 +100,7 @@ class AcrOptions:
     scopes: ScopeMode = ScopeMode.DETECT
     user_agent: str = "taglock"
     maximum_body_bytes: int = 8 * MEBIBYTE
-    connections: int = 64
+    connections: int = 100
     reads_per_minute: int = 5_000
     writes_per_minute: int = 1_000
     referrers_per_minute: int = 250
