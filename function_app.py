@@ -1,11 +1,17 @@
 """The triggers: each calls one handler. Everything else is in handlers/ and taglock/."""
 
+import json
+
 import azure.functions as func
 
+from handlers.audit_registry import audit_registry, put_back
+from handlers.audit_request import audit_now, audit_progress, beginnings_told
+from handlers.drift_audit import drift_audit, messages
 from handlers.due_work import due_work
 from handlers.image_deployed import image_deployed
 from handlers.image_pushed import image_pushed
-from taglock.services import enforcement
+from taglock.errors import InvalidInput
+from taglock.services import auditing, enforcement
 
 app = func.FunctionApp()
 
@@ -29,3 +35,50 @@ async def on_image_deployed(event: str) -> None:
 async def on_due_work(timer: func.TimerRequest) -> None:
     """Go on with unfinished locks and unpublished events, twice a minute."""
     await due_work(enforcement())
+
+
+AUDITS = "taglock-audits"
+STORAGE = "AzureWebJobsStorage"
+
+
+@app.function_name("drift_audit")
+@app.timer_trigger(arg_name="timer", schedule="%TAGLOCK_AUDIT_SCHEDULE%", run_on_startup=False)
+@app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
+async def on_drift_audit(timer: func.TimerRequest, queue: func.Out[str]) -> None:
+    """Begin an audit of every registry; a JSON array becomes one queue message for each item."""
+    queue.set(json.dumps(messages(await drift_audit(auditing()))))
+
+
+@app.function_name("audit_registry")
+@app.queue_trigger(arg_name="message", queue_name=AUDITS, connection=STORAGE)
+@app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
+async def on_audit_registry(message: str, queue: func.Out[str]) -> None:
+    """Go on with one audit, and put it back while something is left."""
+    again = put_back(await audit_registry(auditing(), message))
+    if again is not None:
+        queue.set(again)
+
+
+@app.function_name("audit")
+@app.route(route="audit", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
+async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResponse:
+    """Begin an audit now, or join the one under way."""
+    try:
+        beginnings = await audit_now(auditing(), req.get_body())
+    except InvalidInput as error:
+        return _json({"error": str(error)}, status=400)
+    queue.set(json.dumps(messages(beginnings)))
+    return _json({"audits": beginnings_told(beginnings)}, status=202)
+
+
+@app.function_name("audit_progress")
+@app.route(route="audit/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell how far an audit has come."""
+    found = await audit_progress(auditing(), req.route_params["id"])
+    return _json(found or {"error": "no such audit"}, status=200 if found else 404)
+
+
+def _json(body: object, *, status: int) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

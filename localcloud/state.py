@@ -125,6 +125,8 @@ def app_environment(state: State, *, ledger: Path) -> Mapping[str, str]:
         "TAGLOCK_SUBSCRIPTIONS": ",".join(state.arm.subscriptions),
         "TAGLOCK_LEDGER": str(ledger),
         "TAGLOCK_MODE": os.environ.get("TAGLOCK_MODE") or "enforce",
+        "TAGLOCK_AUDIT_SCHEDULE": os.environ.get("TAGLOCK_AUDIT_SCHEDULE") or "0 0 */6 * * *",
+        "TAGLOCK_AUDIT_REPAIR": os.environ.get("TAGLOCK_AUDIT_REPAIR") or "none",
         # `SSL_CERT_FILE` is ignored by the requests library, which older clients use.
         "REQUESTS_CA_BUNDLE": state.ca_file,
     }

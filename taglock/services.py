@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from taglock.domain.arm_resource import ArmWorkload, ResourceId
 from taglock.domain.reference import LoginServer
+from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.context import Enforcement, Limits
-from taglock.ports import Arm, Clock, Publisher, Registry, RowStore
-from taglock.settings import Settings, Tier, read_settings
+from taglock.ports import Arm, Clock, Publisher, RowStore
+from taglock.settings import AuditRepair, Settings, Tier, read_settings
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+
+    from taglock.adapters.acr_registry import AcrRegistry
 
 APP_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -52,7 +55,7 @@ class Services:
 
         self.settings = settings
         self._opened = AsyncExitStack()
-        self._registries: dict[LoginServer, Registry] = {}
+        self._registries: dict[LoginServer, AcrRegistry] = {}
         self._identity: AsyncTokenCredential | None = None
         self.enforcement = Enforcement(
             known_registries=settings.registries,
@@ -68,7 +71,16 @@ class Services:
             default_registry=settings.default_registry,
         )
 
-    def registry(self, login_server: LoginServer) -> Registry:
+        self.auditing = Auditing(
+            app=self.enforcement,
+            listings=lambda login_server: self.registry(login_server).listing(),
+            background=lambda login_server: self.registry(login_server).background(),
+            repair=settings.audit_repair is AuditRepair.LOCKS,
+            grace=settings.audit_grace,
+            max_actions=settings.max_actions,
+        )
+
+    def registry(self, login_server: LoginServer) -> "AcrRegistry":
         """Return a registry of the allow-list, opened once."""
         from taglock.adapters.acr_registry import AcrOptions, open_registry
 
@@ -136,6 +148,16 @@ def open_services(environment: Mapping[str, str], *, folder: Path = APP_FOLDER) 
 
 
 @cache
+def worker_services() -> Services:
+    """Return the services of this Functions worker: built at the first invocation, for the life of the process."""
+    return open_services(os.environ)
+
+
 def enforcement() -> Enforcement:
-    """Return the ports of this Functions worker: built at the first invocation, for the life of the process."""
-    return open_services(os.environ).enforcement
+    """Return the ports of this Functions worker."""
+    return worker_services().enforcement
+
+
+def auditing() -> Auditing:
+    """Return the ports of this Functions worker with which it audits."""
+    return worker_services().auditing

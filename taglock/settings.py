@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -26,9 +27,14 @@ REGISTRY_SHARE = "TAGLOCK_REGISTRY_SHARE"
 ARM_ENDPOINT = "TAGLOCK_ARM_ENDPOINT"
 SUBSCRIPTIONS = "TAGLOCK_SUBSCRIPTIONS"
 DEFAULT_REGISTRY = "TAGLOCK_DEFAULT_REGISTRY"
+AUDIT_SCHEDULE = "TAGLOCK_AUDIT_SCHEDULE"  # for the host, in the timer's binding
+AUDIT_REPAIR = "TAGLOCK_AUDIT_REPAIR"
+AUDIT_GRACE = "TAGLOCK_AUDIT_GRACE"
+MAX_ACTIONS = "TAGLOCK_MAX_ACTIONS"
 NAMES = (
     *(REGISTRIES, MODE, RULES, LEDGER, TOPIC_ENDPOINT, MAX_CLOSURE, CLOUD, REGISTRY_TIER, REGISTRY_SHARE),
     *(ARM_ENDPOINT, SUBSCRIPTIONS, DEFAULT_REGISTRY),
+    *(AUDIT_SCHEDULE, AUDIT_REPAIR, AUDIT_GRACE, MAX_ACTIONS),
 )
 
 # Set by Azure Functions and its hosting, not by our users.
@@ -39,6 +45,10 @@ CLIENT_ID = "AZURE_CLIENT_ID"
 
 DEFAULT_SQLITE = ".taglock/ledger.sqlite"
 LARGEST_CLOSURE = 100_000
+LONGEST_GRACE_MINUTES = 1_440
+MOST_ACTIONS = 10_000_000
+GRACE_EXPECTED = f"a whole number of minutes from 1 to {LONGEST_GRACE_MINUTES}"
+ACTIONS_EXPECTED = f"a number from 1 to {MOST_ACTIONS}"
 SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 SUBSCRIPTIONS_EXPECTED = "subscription ids such as '0b1f6471-1bf0-4dda-aec3-cb9272f09590', separated by commas"
 REGISTRIES_EXPECTED = "login servers such as 'contoso.azurecr.io', separated by commas"
@@ -87,6 +97,13 @@ class Tier(StrEnum):
     PREMIUM = "premium"
 
 
+class AuditRepair(StrEnum):
+    """What an audit mends by itself."""
+
+    NONE = "none"
+    LOCKS = "locks"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `ledger` is an https URL of a table service or the path of a SQLite file."""
 
@@ -103,6 +120,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     arm_endpoint: str
     subscriptions: tuple[str, ...]
     default_registry: LoginServer | None
+    audit_repair: AuditRepair
+    audit_grace: timedelta
+    max_actions: int
 
     @property
     def audience(self) -> str:
@@ -128,6 +148,9 @@ def read_settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         arm_endpoint=reader.value(ARM_ENDPOINT, _https, "an https URL", default=ARM_ENDPOINTS[cloud]),
         subscriptions=reader.value(SUBSCRIPTIONS, _subscriptions, SUBSCRIPTIONS_EXPECTED, default=()),
         default_registry=reader.value(DEFAULT_REGISTRY, login_server, "a login server", default=None),
+        audit_repair=reader.value(AUDIT_REPAIR, AuditRepair, "none or locks", default=AuditRepair.NONE),
+        audit_grace=reader.value(AUDIT_GRACE, _grace, GRACE_EXPECTED, default=timedelta(minutes=15)),
+        max_actions=reader.value(MAX_ACTIONS, _actions, ACTIONS_EXPECTED, default=200),
     )
     if settings.default_registry is not None and settings.default_registry not in settings.registries.values():
         expected = "one of TAGLOCK_REGISTRIES"
@@ -232,6 +255,20 @@ def _subscriptions(text: str) -> tuple[str, ...]:
 def _closure(text: str) -> int:
     number = int(text)
     if not 1 <= number <= LARGEST_CLOSURE:
+        raise ValueError(text)
+    return number
+
+
+def _grace(text: str) -> timedelta:
+    minutes = int(text)
+    if not 1 <= minutes <= LONGEST_GRACE_MINUTES:
+        raise ValueError(text)
+    return timedelta(minutes=minutes)
+
+
+def _actions(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MOST_ACTIONS:
         raise ValueError(text)
     return number
 

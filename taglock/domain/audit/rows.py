@@ -53,6 +53,8 @@ class AuditRun(msgspec.Struct, frozen=True, kw_only=True):
     """Protected tags that are locked while the ledger knows of no release."""
     seconds_to_lock: tuple[float, ...] = ()
     finished_at: datetime | None = None
+    verdict: str = ""
+    """Of the finished audit."""
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from taglock.domain.announcement import outbox_rows
 from taglock.domain.audit.reporting import Ending, OpenFindings, events_of, past_of, report_of
 from taglock.domain.audit.rows import (
     AuditRun,
@@ -13,7 +14,6 @@ from taglock.domain.audit.rows import (
 )
 from taglock.domain.audit_report import AuditReport, PastAudit
 from taglock.domain.ledger import Finding, FindingKind, Severity, restored, stored
-from taglock.domain.announcement import outbox_rows
 from taglock.domain.reference import LoginServer
 from taglock.domain.row import Change, Delete, Upsert
 from taglock.enforcement.audit.context import Auditing
@@ -49,7 +49,7 @@ async def finish(auditing: Auditing, registry: LoginServer, kept: Kept) -> Audit
     await write(app, [*outbox_rows(events), Upsert(past_key(registry, past.audit_id, past.started_at), stored(past))])
     await publish(app, events)
     await _forget_plans(app, registry, history)
-    await kept.change(phase=Phase.FINISHED, finished_at=report.finished_at)
+    await kept.change(phase=Phase.FINISHED, finished_at=report.finished_at, verdict=report.verdict)
     return report
 
 

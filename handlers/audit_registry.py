@@ -1,0 +1,57 @@
+"""An audit is to go on: read, repair or finish as far as the invocation's time reaches."""
+
+from handlers.drift_audit import message_text, parse_message
+from taglock.domain.audit_report import AuditReport
+from taglock.domain.handled import Handled
+from taglock.enforcement.audit.context import Auditing
+from taglock.enforcement.audit.going_on import WentOn, go_on
+from taglock.errors import InvalidRequest
+from taglock.telemetry import invocation
+
+TRIGGER = "audit_registry"
+
+
+async def audit_registry(auditing: Auditing, text: str) -> WentOn:
+    """Go on with the audit of a queue message. LedgerError makes the host deliver it again.
+
+    A message that cannot be understood, or of a registry that is no longer on the allow-list, is told of and dropped.
+    """
+    with invocation(TRIGGER) as line:
+        try:
+            message = parse_message(text)
+        except InvalidRequest as error:
+            line.tells(Handled(trigger=TRIGGER, outcome="rejected", problems=(str(error),)))
+            return WentOn(outcome="dropped")
+        if message.registry not in auditing.app.known_registries.values():
+            reason = "not one of TAGLOCK_REGISTRIES any more"
+            line.tells(Handled(trigger=TRIGGER, outcome="rejected", image=message.registry, problems=(reason,)))
+            return WentOn(outcome="dropped")
+        went = await go_on(auditing, message)
+        line.tells(_handled(message.registry, message.audit_id, went))
+        return went
+
+
+def put_back(went: WentOn) -> str | None:
+    """Return the message with which another invocation goes on, None when there is nothing left."""
+    return message_text(went.message) if went.message is not None else None
+
+
+def _handled(registry: str, audit_id: str, went: WentOn) -> Handled:
+    report = went.report
+    return Handled(
+        trigger=TRIGGER,
+        outcome=report.verdict.lower() if report is not None else went.outcome,
+        event_id=audit_id,
+        image=registry,
+        mode=report.mode if report is not None else "",
+        applied=report.repair.applied if report is not None else 0,
+        failed=report.repair.failed if report is not None else 0,
+        problems=_problems(report),
+    )
+
+
+def _problems(report: AuditReport | None) -> tuple[str, ...]:
+    if report is None or not (report.findings_total or report.coverage.unread_total):
+        return ()
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.by_kind.items()))
+    return (f"{report.findings_total} findings ({report.new_total} new): {kinds}",)
