@@ -4,9 +4,6 @@ import json
 
 import azure.functions as func
 
-from handlers.audit_registry import audit_registry, put_back
-from handlers.audit_request import audit_now, audit_progress, beginnings_told
-from handlers.drift_audit import drift_audit, messages
 from handlers.due_work import due_work
 from handlers.image_deployed import image_deployed
 from handlers.image_pushed import image_pushed
@@ -37,6 +34,7 @@ async def on_due_work(timer: func.TimerRequest) -> None:
     await due_work(enforcement())
 
 
+# An instance that starts for a push need not load what only audits use: their handlers are imported when one runs.
 AUDITS = "taglock-audits"
 STORAGE = "AzureWebJobsStorage"
 
@@ -46,6 +44,8 @@ STORAGE = "AzureWebJobsStorage"
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
 async def on_drift_audit(timer: func.TimerRequest, queue: func.Out[str]) -> None:
     """Begin an audit of every registry; a JSON array becomes one queue message for each item."""
+    from handlers.drift_audit import drift_audit, messages
+
     queue.set(json.dumps(messages(await drift_audit(auditing()))))
 
 
@@ -54,6 +54,8 @@ async def on_drift_audit(timer: func.TimerRequest, queue: func.Out[str]) -> None
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
 async def on_audit_registry(message: str, queue: func.Out[str]) -> None:
     """Go on with one audit, and put it back while something is left."""
+    from handlers.audit_registry import audit_registry, put_back
+
     again = put_back(await audit_registry(auditing(), message))
     if again is not None:
         queue.set(again)
@@ -64,6 +66,9 @@ async def on_audit_registry(message: str, queue: func.Out[str]) -> None:
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
 async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResponse:
     """Begin an audit now, or join the one under way."""
+    from handlers.audit_request import audit_now, beginnings_told
+    from handlers.drift_audit import messages
+
     try:
         beginnings = await audit_now(auditing(), req.get_body())
     except InvalidInput as error:
@@ -76,6 +81,8 @@ async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResp
 @app.route(route="audit/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
     """Tell how far an audit has come."""
+    from handlers.audit_request import audit_progress
+
     found = await audit_progress(auditing(), req.route_params["id"])
     return _json(found or {"error": "no such audit"}, status=200 if found else 404)
 

@@ -4,13 +4,12 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taglock.domain.arm_resource import ArmWorkload, ResourceId
 from taglock.domain.reference import LoginServer
-from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.context import Enforcement, Limits
 from taglock.ports import Arm, Clock, Publisher, RowStore
 from taglock.settings import AuditRepair, Settings, Tier, read_settings
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
     from taglock.adapters.acr_registry import AcrRegistry
+    from taglock.enforcement.audit.context import Auditing
 
 APP_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -71,13 +71,18 @@ class Services:
             default_registry=settings.default_registry,
         )
 
-        self.auditing = Auditing(
+    @cached_property
+    def auditing(self) -> "Auditing":
+        """The ports of audits; what only they use is loaded now."""
+        from taglock.enforcement.audit.context import Auditing
+
+        return Auditing(
             app=self.enforcement,
             listings=lambda login_server: self.registry(login_server).listing(),
             background=lambda login_server: self.registry(login_server).background(),
-            repair=settings.audit_repair is AuditRepair.LOCKS,
-            grace=settings.audit_grace,
-            max_actions=settings.max_actions,
+            repair=self.settings.audit_repair is AuditRepair.LOCKS,
+            grace=self.settings.audit_grace,
+            max_actions=self.settings.max_actions,
         )
 
     def registry(self, login_server: LoginServer) -> "AcrRegistry":
@@ -158,6 +163,6 @@ def enforcement() -> Enforcement:
     return worker_services().enforcement
 
 
-def auditing() -> Auditing:
+def auditing() -> "Auditing":
     """Return the ports of this Functions worker with which it audits."""
     return worker_services().auditing
