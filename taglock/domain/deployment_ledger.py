@@ -81,13 +81,18 @@ def workload_changes(before: Workload | None, version: str | None, now_runs: Wor
         *(_row(deployment_of(now_runs, run)) for run in now_runs.runs),
         Insert(key, body) if version is None else Replace(key, body, version),
         *(_row(deployment_of(before or now_runs, run, ended_at=now_runs.changed_at)) for run in ended),
-        *(_finding_row(finding) for run in now_runs.runs if (finding := ambiguity(now_runs, run)) is not None),
-        *(
-            _finding_row(replace(finding, closed_at=now_runs.recorded_at))
-            for run in ended
-            if (finding := ambiguity(before or now_runs, run)) is not None
-        ),
+        *_ambiguities(before, now_runs),
     ]
+
+
+def _ambiguities(before: Workload | None, now_runs: Workload) -> Sequence[Change]:
+    """Return the rows of the findings that hold, and of those that no longer do."""
+    held, holding = (
+        {finding.subject: finding for run in each.runs if (finding := ambiguity(each, run)) is not None}
+        for each in (before or now_runs, now_runs)
+    )
+    closed = [replace(held[subject], closed_at=now_runs.recorded_at) for subject in sorted(held.keys() - holding)]
+    return [_finding_row(finding) for finding in (*holding.values(), *closed)]
 
 
 def ambiguity(workload: Workload, run: Running) -> Finding | None:

@@ -18,7 +18,7 @@ from localcloud.event_grid.events import Event
 from localcloud.identity import Identity
 from localcloud.registry.content import Manifest
 from localcloud.tls import Authority
-from taglock.adapters.arm_reader import ArmOptions, open_arm
+from taglock.adapters.arm_reader import ArmOptions, ArmReader, open_arm
 from taglock.domain.deployment import Deployment, WhoRuns, Workload
 from taglock.domain.deployment_ledger import DEPLOYMENTS
 from taglock.domain.handled import Handled
@@ -78,6 +78,7 @@ class Deployed:
 
     pushing: World
     arm: Arm
+    identity: Identity
     raised: list[Event] = field(default_factory=list)
     _number: "count[int]" = field(default_factory=count)
 
@@ -241,13 +242,21 @@ async def deployed_world(
         raised: list[Event] = []
         arm = Arm(now=pushing.clock.now, identity=identity, on_event=raised.append, subscriptions=(SUBSCRIPTION,))
         arm.endpoint = await stack.enter_async_context(served(arm.app(), authority))
-        options = ArmOptions(request_timeout_seconds=timeout_seconds)
-        reader = open_arm(arm.endpoint, credential=LocalToken(identity), options=options)
-        stack.push_async_callback(reader.aclose)
+        reader = await stack.enter_async_context(opened_arm(arm, identity, timeout_seconds=timeout_seconds))
         pushing.app = replace(
             pushing.app, arm=reader, subscriptions=(SUBSCRIPTION,), default_registry=pushing.login_server
         )
-        yield Deployed(pushing=pushing, arm=arm, raised=raised)
+        yield Deployed(pushing=pushing, arm=arm, identity=identity, raised=raised)
+
+
+@asynccontextmanager
+async def opened_arm(arm: Arm, identity: Identity, *, timeout_seconds: float = 1.0) -> AsyncIterator[ArmReader]:
+    options = ArmOptions(request_timeout_seconds=timeout_seconds)
+    reader = open_arm(arm.endpoint, credential=LocalToken(identity), options=options)
+    try:
+        yield reader
+    finally:
+        await reader.aclose()
 
 
 @asynccontextmanager
