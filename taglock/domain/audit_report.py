@@ -112,6 +112,17 @@ class RepairAction(msgspec.Struct, frozen=True, kw_only=True):
     """Why it failed."""
 
 
+class PlannedCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a rule's releases need."""
+
+    images: int = 0
+    targets: int = 0
+    """Attribute updates."""
+
+    def __add__(self, other: "PlannedCount") -> "PlannedCount":
+        return PlannedCount(images=self.images + other.images, targets=self.targets + other.targets)
+
+
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
     """The repair of one audit: what was planned, and whether it was carried out."""
 
@@ -122,6 +133,7 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     images: int = 0
     planned: int = 0
     """Attribute updates over all images."""
+    by_rule: Mapping[str, PlannedCount] = {}
     applied: int = 0
     failed: int = 0
     refused: str = ""

@@ -60,7 +60,7 @@ class Differences:
 
     def unlocked(self, rule: str, count: int, examples: Sequence[Tag]) -> None:
         """Releases from before the adoption are not locked: one finding for each rule and repository."""
-        named = ", ".join(examples) + (f" and {count - len(examples)} more" if count > len(examples) else "")
+        named = ", ".join(sorted(examples)) + (f" and {count - len(examples)} more" if count > len(examples) else "")
         subject = f"{self._scene.registry}/{self._scene.repository} (rule {rule})"
         self.add(FindingKind.UNLOCKED, subject, ("every release locked", f"{count} unlocked: {named}"), rule=rule)
 

@@ -182,6 +182,7 @@ def _repair(ending: Ending) -> Repair:
         ),
         images=run.planned_images,
         planned=run.planned_targets,
+        by_rule=run.planned_by_rule,
         applied=states[ActionState.APPLIED],
         failed=states[ActionState.FAILED],
         refused=run.refused,

@@ -1,11 +1,12 @@
 """What the ledger remembers of audits: the run under way, its plan, earlier ones, and the children of indexes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
-from taglock.domain.audit_report import ActionState, Coverage, PastAudit
+from taglock.domain.audit_report import ActionState, Coverage, PastAudit, PlannedCount
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import RowKey
 from taglock.domain.rule import Mode
@@ -45,6 +46,7 @@ class AuditRun(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage = Coverage()
     planned_images: int = 0
     planned_targets: int = 0
+    planned_by_rule: Mapping[str, PlannedCount] = {}
     applied: int = 0
     failed: int = 0
     refused: str = ""

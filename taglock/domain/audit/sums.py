@@ -1,6 +1,9 @@
 """Add up what was found in single repositories, bounded: an audit's state fits one row of the ledger."""
 
-from taglock.domain.audit_report import Coverage
+from collections.abc import Mapping, Sequence
+
+from taglock.domain.audit.rows import PlannedImage
+from taglock.domain.audit_report import Coverage, PlannedCount
 
 MAXIMUM_REMARKS = 20
 MAXIMUM_UNREAD = 100
@@ -23,3 +26,11 @@ def added(total: Coverage, one: Coverage, *, repository: str) -> Coverage:
         unread=(*total.unread, *one.unread)[:MAXIMUM_UNREAD],
         unread_total=total.unread_total + one.unread_total,
     )
+
+
+def counted(total: Mapping[str, PlannedCount], planned: Sequence[PlannedImage]) -> Mapping[str, PlannedCount]:
+    """Return the counts by rule with another repository's planned images added."""
+    counts = dict(total)
+    for image in planned:
+        counts[image.rule] = counts.get(image.rule, PlannedCount()) + PlannedCount(images=1, targets=image.targets)
+    return counts

@@ -18,7 +18,7 @@ from taglock.domain.audit.rows import (
     plan_key,
 )
 from taglock.domain.audit.scene import Scene
-from taglock.domain.audit.sums import MAXIMUM_SAMPLES, added
+from taglock.domain.audit.sums import MAXIMUM_SAMPLES, added, counted
 from taglock.domain.audit_report import Count, Coverage, Unread
 from taglock.domain.ledger import Finding, due_partition, restored, stored
 from taglock.domain.reference import LoginServer, Repository
@@ -155,6 +155,7 @@ class ListingPhase:
             coverage=added(run.coverage, coverage, repository=named.name),
             planned_images=run.planned_images + len(judged.planned),
             planned_targets=run.planned_targets + sum(image.targets for image in judged.planned),
+            planned_by_rule=counted(run.planned_by_rule, judged.planned),
             locked_unwitnessed=run.locked_unwitnessed + judged.locked_unwitnessed,
             seconds_to_lock=(*run.seconds_to_lock, *judged.seconds_to_lock)[:MAXIMUM_SAMPLES],
         )
@@ -185,6 +186,7 @@ class ListingPhase:
             coverage=self._run.coverage,
             planned_images=self._run.planned_images,
             planned_targets=self._run.planned_targets,
+            planned_by_rule=self._run.planned_by_rule,
             locked_unwitnessed=self._run.locked_unwitnessed,
             seconds_to_lock=self._run.seconds_to_lock,
             requests=self._requests + self._asker.requests,
