@@ -27,13 +27,13 @@ class Effort:
     """How much to measure; the defaults take between two and three minutes."""
 
     repetitions: int = 5
-    singles: int = 8
+    singles: int = 6
     """Pushes one after another, in each repetition."""
     burst: int = 200
     """Pushes at one moment, in each repetition."""
     warm: int = 50
     """Pushes before each measurement, so that connections and tokens are there."""
-    sustained: int = 600
+    sustained: int = 400
     """Pushes without a pause."""
     duplicates: int = 5
     """Events that come again, in each repetition."""
