@@ -6,6 +6,7 @@ order. The characters of image references stay one character each, so that every
 """
 
 import re
+from functools import lru_cache
 
 from taglock.errors import LedgerError, shortened
 
@@ -23,6 +24,7 @@ UNSPELLED = {spelling: character for character, spelling in SPELLED.items()}
 SPELLING_TABLE = str.maketrans(SPELLED)
 
 
+@lru_cache(maxsize=4096)  # limits and stores ask for the same key several times in one write
 def encoded(key: str) -> str:
     """Return the spelling of a key; spellings compare as the keys do. Any text but lone surrogates can be spelled."""
     if not key:
