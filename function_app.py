@@ -49,6 +49,15 @@ async def on_drift_audit(timer: func.TimerRequest, queue: func.Out[str]) -> None
     queue.set(json.dumps(messages(await drift_audit(auditing()))))
 
 
+@app.function_name("list_deployments")
+@app.timer_trigger(arg_name="timer", schedule="%TAGLOCK_AUDIT_SCHEDULE%", run_on_startup=False)
+async def on_list_deployments(timer: func.TimerRequest) -> None:
+    """With each audit, list what runs in the configured subscriptions."""
+    from handlers.deployments_listed import deployments_listed
+
+    await deployments_listed(enforcement())
+
+
 @app.function_name("audit_registry")
 @app.queue_trigger(arg_name="message", queue_name=AUDITS, connection=STORAGE)
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)

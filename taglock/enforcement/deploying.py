@@ -17,9 +17,12 @@ from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import write
 from taglock.enforcement.resolving import Resolving
 from taglock.enforcement.running import lock_workload
-from taglock.enforcement.subject import CONFLICTS, Work
+from taglock.enforcement.subject import Work
 from taglock.enforcement.workload_rows import Held, held_workload, replace_workload, workload_journal
 from taglock.errors import HandOverFailed, LedgerConflict, LedgerError
+
+CONFLICTS = 10
+"""Each means that another event of the same workload was recorded meanwhile."""
 
 
 async def deploy(app: Enforcement, deployed: WorkloadDeployed, work: Work) -> Sequence[Handled]:

@@ -4,6 +4,7 @@ import json
 from copy import replace
 from datetime import timedelta
 
+from handlers.deployments_listed import deployments_listed
 from localcloud.faults import Answer, Fault
 from taglock.domain.deployment import Answer as RunAnswer
 from taglock.domain.deployment import Source
@@ -309,6 +310,18 @@ async def test_a_listing_that_breaks_off_is_no_coverage_and_ends_nothing(local: 
     assert "403" in refreshed.problem
     assert await local.running() == {KEY: [digest]}
     assert (await local.who_runs("sha256:" + "0" * 64)).answer is RunAnswer.UNKNOWN
+
+
+async def test_the_timer_lists_and_tells_of_what_it_could_not_list(local: Deployed) -> None:
+    digest = local.push(None, plain("api"))
+    body = container_app(local.reference(digest=digest))
+    local.arm.place([{"id": APP, "tags": {"environment": "production"}, **body}])
+    (refreshed,) = await deployments_listed(local.pushing.app)
+    assert refreshed.problem == ""
+    assert local.pushing.flags(plain("api")) == UNDELETABLE
+    local.arm.faults.add(Fault(action=Answer(status=403), method="GET", kind="", times=1))
+    (refreshed,) = await deployments_listed(local.pushing.app)
+    assert "403" in refreshed.problem
 
 
 async def test_the_ledger_s_json_tells_the_kinds_of_due_work_apart(local: Deployed) -> None:
