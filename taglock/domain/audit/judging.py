@@ -71,9 +71,14 @@ class RepositoryJudge:
                 self.result.pending += 1
             else:
                 self._differences.loosened_manifest(proof, manifest.off)
-        for draft in self.recorded.pop(manifest.digest, ()) if self.recorded else ():
-            draft.root_off = manifest.off
-            self._conclude_or_keep(draft, manifest)
+        if self.recorded:
+            self.recorded_root(manifest.digest, manifest.off, names_children=is_index(manifest.media_type))
+
+    def recorded_root(self, digest: Digest, off: Off, *, names_children: bool) -> None:
+        """Judge a manifest as what moved tags were locked with."""
+        for draft in self.recorded.pop(digest, ()):
+            draft.root_off = off
+            self._conclude_or_keep(draft, names_children=names_children)
 
     def image(self, manifest: ListedManifest, name: Tag, mark: TagMark) -> None:
         """Judge a tag together with the manifest that it points to."""
@@ -85,7 +90,7 @@ class RepositoryJudge:
         elif mark.terms is None:
             return
         draft = Draft(tag=name, digest=manifest.digest, mark=mark, plan=plan, root_off=manifest.off)
-        self._conclude_or_keep(draft, manifest)
+        self._conclude_or_keep(draft, names_children=is_index(manifest.media_type))
 
     def missing_release(self, release: Release) -> None:
         """Judge that a tag with a release is gone."""
@@ -155,8 +160,8 @@ class RepositoryJudge:
         draft = Draft(tag=tag.name, digest=release.digest, mark=kept, plan=None, root_off=frozenset(), recorded=True)
         self.recorded.setdefault(release.digest, []).append(draft)
 
-    def _conclude_or_keep(self, draft: Draft, manifest: ListedManifest) -> None:
-        if is_index(manifest.media_type):
+    def _conclude_or_keep(self, draft: Draft, *, names_children: bool) -> None:
+        if names_children:
             self.closures.append(draft)
         else:
             self._conclude(draft, ())

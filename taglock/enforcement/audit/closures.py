@@ -42,6 +42,8 @@ class Closures:
         """By index; a text says why they are not known."""
         self._new: list[Change] = []
         self.read = 0
+        self.looked_up = 0
+        """Children that no listing showed."""
         self.recalled = 0
 
     async def learn(self, drafts: Sequence[Draft]) -> None:
@@ -100,6 +102,7 @@ class Closures:
             return None
         number = NUMBERS[state.off] | (INDEX_BIT if is_index(state.media_type) else 0)
         table.add(digest, number)
+        self.looked_up += 1
         return number
 
     async def _children_of(self, digest: Digest) -> tuple[Digest, ...] | str:

@@ -10,13 +10,13 @@ from taglock.domain.audit.judging import RepositoryJudge
 from taglock.domain.audit.scene import Judged, Scene, TagMark
 from taglock.domain.audit_report import Count, Coverage, Unread
 from taglock.domain.ledger import ProvenManifest, Release, Stored, image_partition, restored
-from taglock.domain.listing import ListedManifest, ListedRepository, ListedTag, Page
+from taglock.domain.listing import SETS, ListedManifest, ListedRepository, ListedTag, Page
 from taglock.domain.reference import Digest, Tag
 from taglock.domain.row import Row
 from taglock.domain.rule import Protect, RuleSet, Scope, decide_repository
 from taglock.enforcement.audit.alongside import open_sides
 from taglock.enforcement.audit.asking import Asker, for_each
-from taglock.enforcement.audit.closures import GONE, Closures, number_of
+from taglock.enforcement.audit.closures import GONE, INDEX_BIT, Closures, number_of
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.looking_up import LookUps, Missing, Unknown, listed
 from taglock.errors import LedgerError, NotFound, RegistryError, UntrustedAnswer
@@ -83,6 +83,7 @@ class _RepositoryAudit:
         await self._look_up_manifests()
         await self._closures.learn(self._judge.closures)
         await self._closures.judge(self._judge, self._table)
+        self._manifests += Count(looked_up=self._closures.looked_up)
         await self._count()
         self._judge_attributes()
 
@@ -223,7 +224,10 @@ class _RepositoryAudit:
         """Look up proved manifests, and what moved tags were locked with, where no listing showed them."""
 
         async def look_up(digest: Digest) -> None:
-            if self._table.get(digest) is not None:
+            number = self._table.get(digest)
+            if number is not None:
+                off, names_children = SETS[number & ~INDEX_BIT], bool(number & INDEX_BIT)
+                self._judge.recorded_root(digest, off, names_children=names_children)
                 return
             state = await self._look_ups.state(digest)
             if isinstance(state, Missing):
@@ -242,6 +246,9 @@ class _RepositoryAudit:
         self._table.add(manifest.digest, number_of(manifest))
         self._manifests += Count(looked_up=1)
         self._judge.manifest(manifest, self._proof(manifest.digest))
+        for name in manifest.tags:
+            if name not in self._found and name not in self._marks:  # in no listing either
+                await self._look_up_named((name, manifest))
 
     async def _gone(self) -> None:
         """Judge a repository that is no longer there; NotFound from anything else raises."""
