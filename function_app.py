@@ -1,14 +1,12 @@
-"""The triggers: each calls one handler. Everything else is in handlers/ and taglock/."""
+"""The triggers: each calls one handler. Everything else is in handlers/ and taglock/.
+
+A trigger imports its handler when it runs: the platform scales each function by itself, so an instance that was started
+for a push never loads audits or deployments, and indexing loads none of them (docs/decisions/cold-start.md).
+"""
 
 import json
 
 import azure.functions as func
-
-from handlers.due_work import due_work
-from handlers.image_deployed import image_deployed
-from handlers.image_pushed import image_pushed
-from taglock.errors import InvalidInput
-from taglock.services import auditing, enforcement
 
 app = func.FunctionApp()
 
@@ -17,6 +15,9 @@ app = func.FunctionApp()
 @app.event_grid_trigger(arg_name="event")
 async def on_image_pushed(event: str) -> None:
     """Lock a pushed release. The event is a str: typed converters raise on times such as `+02:00` before our code."""
+    from handlers.image_pushed import image_pushed
+    from taglock.services import enforcement
+
     await image_pushed(enforcement(), event)
 
 
@@ -24,6 +25,9 @@ async def on_image_pushed(event: str) -> None:
 @app.event_grid_trigger(arg_name="event")
 async def on_image_deployed(event: str) -> None:
     """Lock what a workload runs now. A str, as above: bare CDEvents fit no typed converter either."""
+    from handlers.image_deployed import image_deployed
+    from taglock.services import enforcement
+
     await image_deployed(enforcement(), event)
 
 
@@ -31,10 +35,12 @@ async def on_image_deployed(event: str) -> None:
 @app.timer_trigger(arg_name="timer", schedule="*/30 * * * * *", run_on_startup=False)
 async def on_due_work(timer: func.TimerRequest) -> None:
     """Go on with unfinished locks and unpublished events, twice a minute."""
+    from handlers.due_work import due_work
+    from taglock.services import enforcement
+
     await due_work(enforcement())
 
 
-# An instance that starts for a push need not load what only audits use: their handlers are imported when one runs.
 AUDITS = "taglock-audits"
 STORAGE = "AzureWebJobsStorage"
 
@@ -45,6 +51,7 @@ STORAGE = "AzureWebJobsStorage"
 async def on_drift_audit(timer: func.TimerRequest, queue: func.Out[str]) -> None:
     """Begin an audit of every registry; a JSON array becomes one queue message for each item."""
     from handlers.drift_audit import drift_audit, messages
+    from taglock.services import auditing
 
     queue.set(json.dumps(messages(await drift_audit(auditing()))))
 
@@ -54,6 +61,7 @@ async def on_drift_audit(timer: func.TimerRequest, queue: func.Out[str]) -> None
 async def on_list_deployments(timer: func.TimerRequest) -> None:
     """With each audit, list what runs in the configured subscriptions."""
     from handlers.deployments_listed import deployments_listed
+    from taglock.services import enforcement
 
     await deployments_listed(enforcement())
 
@@ -64,6 +72,7 @@ async def on_list_deployments(timer: func.TimerRequest) -> None:
 async def on_audit_registry(message: str, queue: func.Out[str]) -> None:
     """Go on with one audit, and put it back while something is left."""
     from handlers.audit_registry import audit_registry, put_back
+    from taglock.services import auditing
 
     again = put_back(await audit_registry(auditing(), message))
     if again is not None:
@@ -77,6 +86,8 @@ async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResp
     """Begin an audit now, or join the one under way."""
     from handlers.audit_request import audit_now, beginnings_told
     from handlers.drift_audit import messages
+    from taglock.errors import InvalidInput
+    from taglock.services import auditing
 
     try:
         beginnings = await audit_now(auditing(), req.get_body())
@@ -91,6 +102,7 @@ async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResp
 async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
     """Tell how far an audit has come."""
     from handlers.audit_request import audit_progress
+    from taglock.services import auditing
 
     found = await audit_progress(auditing(), req.route_params["id"])
     return _json(found or {"error": "no such audit"}, status=200 if found else 404)

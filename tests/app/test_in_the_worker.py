@@ -45,6 +45,12 @@ def event(cloud: LocalCloud, tag: str, manifest: Manifest, *, schema: str = "eve
     return {**envelope, "data": data, "dataVersion": "2.0", "metadataVersion": "1"}
 
 
+def announced(cloud: LocalCloud, kind: str) -> list[dict[str, Any]]:
+    """What the app published of one type, each id once: the timer may empty the outbox beside the handler."""
+    events = {one.event["id"]: dict(one.event) for one in cloud.topic.published if one.event["type"] == kind}
+    return list(events.values())
+
+
 def locked(cloud: LocalCloud, tag: str) -> bool:
     return cloud.registry.store.tag("prod/api", tag).flags == LOCKED_TAG
 
@@ -58,7 +64,7 @@ async def test_a_push_reaches_the_app_by_itself_and_is_locked_and_announced(clou
     await until(lambda: locked(cloud, "2.0.0"))
     manifests = cloud.registry.store.repository("prod/api").manifests
     await until(lambda: all(manifests.get(each.digest).flags == UNDELETABLE for each in (*children, root)))  # type: ignore[union-attr]
-    await until(lambda: [one.event["type"] for one in cloud.topic.published] == ["Taglock.ImageLocked"])
+    await until(lambda: len(announced(cloud, "Taglock.ImageLocked")) == 1)
 
 
 @pytest.mark.parametrize("schema", ["eventgrid", "cloudevents"])
@@ -99,9 +105,8 @@ async def test_an_event_that_cannot_be_understood_is_acknowledged_and_announced(
     broken["data"]["target"]["digest"] = "sha256:short"
     async with http.post(hook("image_pushed"), data=json.dumps([broken]), headers=NOTIFICATION) as answer:
         assert answer.status == 202
-    (published,) = cloud.topic.published
-    assert published.event["type"] == "Taglock.EventRejected"
-    assert published.event["data"]["problems"][0].startswith("$.data.target.digest: expected")
+    (rejected,) = announced(cloud, "Taglock.EventRejected")
+    assert rejected["data"]["problems"][0].startswith("$.data.target.digest: expected")
 
 
 async def test_the_due_work_timer_finishes_an_index_that_was_too_large_for_one_event(

@@ -247,7 +247,7 @@ async def world(
 
 @asynccontextmanager
 async def opened_registry(
-    login_server: str, *, request_timeout_seconds: float = 1.0, share: float = 1.0
+    login_server: str, *, request_timeout_seconds: float = 5.0, share: float = 1.0
 ) -> AsyncIterator[Registry]:
     options = AcrOptions(
         audience="https://containerregistry.azure.net", request_timeout_seconds=request_timeout_seconds, share=share
