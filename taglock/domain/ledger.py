@@ -219,10 +219,10 @@ def due_key(subject: Subject | ResourceChanged) -> RowKey:
     match subject:
         case ImagePushed():
             image = f"{subject.repository}:{subject.tag or ''}@{subject.digest or ''}"
-            return RowKey(due_partition(subject.registry), image)
+            return RowKey(due_partition(subject.registry), _fitting(image))
         case ImageRuns():
             image = f"{subject.repository}:{subject.tag or ''}@{subject.named_digest or ''}"
-            return RowKey(due_partition(subject.registry), f"{image}/{workload_id(subject.workload)}")
+            return RowKey(due_partition(subject.registry), f"{_fitting(image)}/{workload_id(subject.workload)}")
         case ResourceChanged():
             return RowKey(DUE_RESOURCES, workload_id(str(subject.resource)))
 
