@@ -55,6 +55,13 @@ def relate_running(
     return Relation.DUPLICATE if _is_proved(runs, plan, proof) and _covers(release, plan) else Relation.FRESH
 
 
+def relate_answer(relation: Relation, release: Release | None, tag: TagState | None) -> Relation:
+    """Return MOVED when the registry shows that a locked tag points elsewhere, whatever the event said of it."""
+    if relation is not Relation.FRESH or release is None or tag is None or tag.digest == release.digest:
+        return relation
+    return _relate_other_digest(release)
+
+
 def _relate_other_digest(release: Release) -> Relation:
     was_fixed = release.mode is Mode.ENFORCE and Attribute.WRITE in release.tag_off
     return Relation.MOVED if was_fixed else Relation.FRESH

@@ -52,10 +52,10 @@ def proofs(attempt: Attempt) -> Sequence[Change]:
 def release_row(attempt: Attempt) -> Sequence[Change]:
     """Return the release's row over the version that was read.
 
-    None when no tag was locked; a moved release keeps the digest it was locked with.
+    None when no tag was locked; a moved release keeps the digest it was locked with, and report mode what was proved.
     """
     subject, plan, tag = attempt.subject, attempt.plan, attempt.locking.tag
-    if subject.tag is None or tag is None or attempt.relation is Relation.MOVED:
+    if subject.tag is None or tag is None or attempt.relation is Relation.MOVED or _would_hide_a_proof(attempt):
         return []
     moved = tag.digest != subject.digest and subject.digest is not None
     pushed_at = subject.occurred_at
@@ -80,6 +80,11 @@ def release_row(attempt: Attempt) -> Sequence[Change]:
     key, body = release_key(subject.registry, subject.repository, subject.tag), stored(release)
     version = attempt.known.release_version
     return [Insert(key, body) if version is None else Replace(key, body, version)]
+
+
+def _would_hide_a_proof(attempt: Attempt) -> bool:
+    release = attempt.known.release
+    return attempt.mode is Mode.REPORT and release is not None and release.mode is Mode.ENFORCE
 
 
 def journal_row(attempt: Attempt, outcome: str) -> Change:

@@ -158,3 +158,36 @@ async def test_two_tags_of_one_image_end_locked_in_any_order(authority: Authorit
             await local.deliver(events[number])
         assert local.tag_flags("1.4.2") == local.tag_flags("1.4.3") == LOCKED_TAG
         assert local.flags(image) == Flags(delete=False)
+
+
+@pytest.mark.parametrize("named", ["no digest", "the digest of the release"])
+async def test_a_locked_tag_that_moved_is_reported_whatever_the_event_says(local: World, named: str) -> None:
+    first, second = plain("first"), plain("second")
+    event = local.push("1.4.2", first)
+    await local.deliver(event)
+    local.push("next", second)
+    local.emulator.store.import_image("prod/api", "1.4.2", source="prod/api:next", force=True)
+    later = json.loads(event)
+    later["id"], later["data"]["timestamp"] = "later", (local.clock.now() + timedelta(seconds=5)).isoformat()
+    if named == "no digest":
+        del later["data"]["target"]["digest"]
+    await local.deliver(json.dumps(later))
+    assert (await local.releases())["1.4.2"].digest == first.digest
+    (finding,) = await local.findings()
+    assert (finding.kind, finding.expected, finding.observed) == (
+        FindingKind.TAG_MOVED,
+        first.digest,
+        second.digest,
+    )
+    assert local.topic.types.count("Taglock.TagMoved") == 1
+
+
+async def test_report_mode_never_overwrites_a_release_that_was_proved(local: World) -> None:
+    local.emulator.options.same_digest_to_locked_tag = "allowed"
+    image = plain("api")
+    await local.deliver(local.push("1.4.2", image))
+    proved = await local.releases()
+    local.app = replace(local.app, mode=Mode.REPORT)
+    local.clock.advance(timedelta(minutes=1))
+    await local.deliver(local.push("1.4.2", image))
+    assert await local.releases() == proved

@@ -188,3 +188,35 @@ async def test_the_request_host_must_agree_with_the_topic(local: World) -> None:
     assert handled.outcome == "rejected"
     assert handled.problems[0].startswith(f"$.data.request.host: expected {local.login_server!r}")
     assert local.requests() == {}
+
+
+async def test_what_breaks_unexpectedly_becomes_due_work_and_is_reported_in_the_end(local: World) -> None:
+    def broken(_login_server: str) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    image = plain("api")
+    working = local.app
+    local.app = replace(working, registries=broken)  # type: ignore[arg-type]
+    handled = await local.deliver(local.push("1.4.2", image))
+    assert handled.outcome == "unfinished"
+    assert "RuntimeError: 'nobody thought of this'" in handled.problems[0]
+    for _ in range(30):
+        await local.tick(after=timedelta(hours=1))
+    assert await local.due() == []
+    assert [finding.kind for finding in await local.findings()] == ["LOCK_FAILED"]
+    local.app = working
+    assert (await local.deliver(local.pushed[-1])).outcome == "locked"
+    assert await local.findings() == []
+
+
+async def test_the_longest_names_are_locked_and_can_become_due_work(local: World) -> None:
+    repository = "/".join(["prod", *["a" * 49] * 5])
+    tag = f"1.0.0-{'b' * 122}"
+    local.with_rules('version = 1\n[[rule]]\nname = "all"\ntags = { glob = ["*"] }\n')
+    event = local.push(tag, plain("api"), repository=repository)
+    local.emulator.faults.add(Fault(action=Answer(status=405), method="PATCH", kind="tag", times=1))
+    long = event.replace(f'"digest": "{plain("api").digest}"', f'"digest": "sha512:{"0" * 128}"')
+    assert (await local.deliver(long)).outcome == "unfinished"
+    assert len(await local.due()) == 1
+    assert (await local.deliver(event)).outcome == "locked"
+    assert local.tag_flags(tag, repository=repository) == LOCKED_TAG

@@ -226,3 +226,13 @@ async def test_a_repository_rule_locks_the_repository_once_and_never_its_write(l
     await local.deliver(local.push("dev2", plain("b")))
     assert local.emulator.store.repository("prod/api").flags == UNDELETABLE
     assert local.requests()["PATCH repository"] == 1
+
+
+async def test_a_signature_is_locked_although_another_rule_proved_the_image_since(local: World) -> None:
+    local.with_rules(f'{REFERRERS}\n[[rule]]\nname = "nightly"\ntags = {{ glob = ["nightly-*"] }}\n')
+    image = plain("api")
+    await local.deliver(local.push("1.4.2", image))
+    await local.deliver(local.push("nightly-7", image))
+    signature = referrer("signature", subject=image)
+    assert (await local.deliver(local.push(None, signature))).outcome == "locked"
+    assert local.flags(signature) == UNDELETABLE
