@@ -19,10 +19,10 @@ ifneq ($(and $(wildcard package.json),$(shell command -v npm 2>/dev/null)),)
 AZURITE := node_modules/installed
 endif
 
-.PHONY: help demo test quick check run bench pins clean
+.PHONY: help demo test quick check run bench bench-large pins clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## Lock real images in a local registry and prove it (about a minute)
 	@DEMO_STARTED=$(STARTED) $(BIN) -m demo
@@ -50,6 +50,9 @@ run: $(INSTALLED) ## Start the local registry with the app and stay up (Ctrl-C e
 
 bench: $(INSTALLED) ## Measure, and write bench/results.json
 	@$(BIN) -m bench
+
+bench-large: $(INSTALLED) ## Measure audits of up to a million tags (a quarter of an hour)
+	@$(BIN) -m bench large-audits
 
 pins: $(INSTALLED) ## Compile requirements*.in into requirements*.txt with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

@@ -11,7 +11,7 @@ from taglock.domain.ledger import Finding, FindingKind, Release, Severity
 from taglock.domain.listing import ListedManifest
 from taglock.domain.plan import LockPlan, plan_release
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
-from taglock.domain.rule import Candidate, Mode, Protect, RuleSet, decide
+from taglock.domain.rule import Candidate, Mode, Protect, RuleSet, Scope, decide
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,15 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     def is_young(self, moment: datetime) -> bool:
         """Tell whether something is so new that its event may still be on its way."""
         return moment > self.now - self.grace
+
+    def concerned(self) -> "Scene":
+        """Return the scene with only those rules that can say anything about its repository: they are asked per tag."""
+        rules = tuple(
+            rule
+            for rule in self.rules.rules
+            if rule.scope is Scope.REPOSITORY or rule.applies_to(self.registry, self.repository)
+        )
+        return msgspec.structs.replace(self, rules=RuleSet(rules=rules, profiles=self.rules.profiles))
 
     def plan(self, manifest: ListedManifest, name: Tag) -> LockPlan | None:
         """Return what the rules want of a tag, None when they leave it alone."""

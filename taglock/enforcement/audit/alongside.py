@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from taglock.domain.audit.rows import INDEX_PREFIX, MANIFEST_PREFIX, RELEASE_PREFIX
+from taglock.domain.audit_report import Unread
+from taglock.domain.ledger import ProvenManifest, Release, Stored, restored
+from taglock.domain.reference import Digest, Tag
 from taglock.domain.row import Row
+from taglock.errors import LedgerError
 from taglock.ports import RowStore
 
 PAGE = 1000
@@ -55,15 +59,33 @@ class Alongside:
 
 
 class Sides:
-    """Everything that the ledger holds about one repository: one read when it fits a page."""
+    """Everything that the ledger holds about one repository; a row that cannot be read leaves the audit incomplete."""
 
-    def __init__(self, rows: RowStore, partition: str, loaded: Sequence[Row] | None) -> None:
+    def __init__(self, rows: RowStore, partition: str, loaded: Sequence[Row] | None, unread: list[Unread]) -> None:
         self.releases = Alongside(rows, partition, RELEASE_PREFIX, loaded)
         self.proofs = Alongside(rows, partition, MANIFEST_PREFIX, loaded)
         self.indexes = Alongside(rows, partition, INDEX_PREFIX, loaded)
+        self._unread = unread
+
+    def release(self, name: Tag) -> Release | None:
+        """Take a tag's release."""
+        return self._restored(Release, self.releases.take(name))
+
+    def proof(self, digest: Digest) -> ProvenManifest | None:
+        """Take a manifest's proof."""
+        return self._restored(ProvenManifest, self.proofs.take(digest))
+
+    def _restored[T: Stored](self, kind: type[T], row: Row | None) -> T | None:
+        if row is None:
+            return None
+        try:
+            return restored(kind, row.body)
+        except LedgerError as error:
+            self._unread.append(Unread(subject=f"ledger {row.key.key}", reason=str(error)))
+            return None
 
 
-async def open_sides(rows: RowStore, partition: str) -> Sides:
-    """Return the ledger's side of a repository."""
+async def open_sides(rows: RowStore, partition: str, unread: list[Unread]) -> Sides:
+    """Return the ledger's side of a repository: one read when it fits a page."""
     first = await rows.scan(partition, limit=PAGE)
-    return Sides(rows, partition, first if len(first) < PAGE else None)
+    return Sides(rows, partition, first if len(first) < PAGE else None, unread)

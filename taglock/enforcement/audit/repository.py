@@ -5,21 +5,21 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from taglock.domain.attributes import NOTHING_OFF
+from taglock.domain.audit.denominators import gap, out_of, unseen
 from taglock.domain.audit.digest_table import DigestTable
 from taglock.domain.audit.judging import RepositoryJudge
 from taglock.domain.audit.scene import Judged, Scene, TagMark
 from taglock.domain.audit_report import Count, Coverage, Unread
-from taglock.domain.ledger import ProvenManifest, Release, Stored, image_partition, restored
+from taglock.domain.ledger import Release, image_partition
 from taglock.domain.listing import SETS, ListedManifest, ListedRepository, ListedTag, Page
 from taglock.domain.reference import Digest, Tag
-from taglock.domain.row import Row
-from taglock.domain.rule import Protect, RuleSet, Scope, decide_repository
+from taglock.domain.rule import Protect, decide_repository
 from taglock.enforcement.audit.alongside import open_sides
 from taglock.enforcement.audit.asking import Asker, for_each
 from taglock.enforcement.audit.closures import GONE, INDEX_BIT, Closures, number_of
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.looking_up import LookUps, Missing, Unknown, listed
-from taglock.errors import LedgerError, NotFound, RegistryError, UntrustedAnswer
+from taglock.errors import NotFound, RegistryError, UntrustedAnswer
 
 
 class AuditedResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class _RepositoryAudit:
         self._name = scene.repository
         self._asker = asker
         self._look_ups = LookUps(auditing.background(scene.registry), scene.registry, scene.repository, asker)
-        self._judge = RepositoryJudge(_concerned(scene))
+        self._judge = RepositoryJudge(scene.concerned())
         self._marks: dict[Tag, TagMark] = {}
         """Listed tags that no manifest has named yet."""
         self._found: dict[Tag, ListedTag] = {}
@@ -68,9 +68,8 @@ class _RepositoryAudit:
     async def run(self) -> None:
         """Read everything; RegistryError when the listings cannot be read."""
         partition = image_partition(self._scene.registry, self._name)
-        sides = await open_sides(self._app.rows, partition)
-        self._releases, self._proofs = sides.releases, sides.proofs
-        self._closures = Closures(self._app, self._scene, self._look_ups, sides.indexes)
+        self._sides = await open_sides(self._app.rows, partition, self._look_ups.unread)
+        self._closures = Closures(self._app, self._scene, self._look_ups, self._sides.indexes)
         try:
             self._attributes = await self._asker.ask(lambda: self._listing.repository(self._name))
             await self._list_tags()
@@ -109,11 +108,11 @@ class _RepositoryAudit:
 
     async def _list_tags(self) -> None:
         async def take(page: Page[ListedTag]) -> int:
-            await self._releases.advance(page.items[-1].name)
+            await self._sides.releases.advance(page.items[-1].name)
             new = 0
             for tag in page.items:
                 if tag.name not in self._marks:
-                    self._marks[tag.name] = self._judge.tag(tag, self._release(tag.name))
+                    self._marks[tag.name] = self._judge.tag(tag, self._sides.release(tag.name))
                     new += 1
             if any(after.name <= before.name for before, after in zip(page.items, page.items[1:], strict=False)):
                 self._remark("tags are not listed in order")
@@ -124,7 +123,7 @@ class _RepositoryAudit:
 
     async def _list_manifests(self) -> None:
         async def take(page: Page[ListedManifest]) -> int:
-            await self._proofs.advance(page.items[-1].digest)
+            await self._sides.proofs.advance(page.items[-1].digest)
             unlisted: list[tuple[Tag, ListedManifest]] = []
             new = sum(self._take_manifest(manifest, unlisted) for manifest in page.items)
             await for_each(unlisted, self._look_up_named)
@@ -139,7 +138,7 @@ class _RepositoryAudit:
             if self._table.get(manifest.digest) is not None:
                 return False
         self._table.append(manifest.digest, number_of(manifest))
-        self._judge.manifest(manifest, self._proof(manifest.digest))
+        self._judge.manifest(manifest, self._sides.proof(manifest.digest))
         for name in manifest.tags:
             mark = self._marks.pop(name, None)
             if mark is None:
@@ -172,7 +171,7 @@ class _RepositoryAudit:
     async def _look_up_named(self, named: tuple[Tag, ListedManifest]) -> None:
         """Look up a tag that a manifest names and the list of tags does not."""
         name, manifest = named
-        await self._releases.advance(name)
+        await self._sides.releases.advance(name)
         tag = self._found.get(name) or await self._look_ups.tag(name)
         if isinstance(tag, Missing | Unknown):
             return  # removed between the two listings, or noted as unread
@@ -182,8 +181,8 @@ class _RepositoryAudit:
             self._judge.image(manifest, name, mark)
 
     async def _look_up_releases(self) -> None:
-        for name in tuple(await self._releases.rest()):
-            release = self._release(Tag(name))
+        for name in tuple(await self._sides.releases.rest()):
+            release = self._sides.release(Tag(name))
             if release is None:
                 continue
             tag = await self._look_ups.tag(Tag(name))
@@ -193,7 +192,7 @@ class _RepositoryAudit:
                 self._looked_up(tag, release)
 
     def _looked_up(self, tag: ListedTag, release: Release | None = None) -> TagMark:
-        mark = self._judge.tag(tag, release or self._release(tag.name))
+        mark = self._judge.tag(tag, release or self._sides.release(tag.name))
         self._found[tag.name] = tag
         self._marks[tag.name] = mark
         self._tags += Count(looked_up=1)
@@ -232,20 +231,20 @@ class _RepositoryAudit:
             state = await self._look_ups.state(digest)
             if isinstance(state, Missing):
                 self._table.add(digest, GONE)
-                self._judge.missing_manifest(digest, self._proof(digest))
+                self._judge.missing_manifest(digest, self._sides.proof(digest))
             elif not isinstance(state, Unknown):
                 await self._take_unlisted(listed(state))
 
-        proved = {Digest(name) for name in await self._proofs.rest()}
+        proved = {Digest(name) for name in await self._sides.proofs.rest()}
         await for_each(tuple(proved | self._judge.recorded.keys()), look_up)
 
     async def _take_unlisted(self, manifest: ListedManifest) -> None:
         if self._table.get(manifest.digest) is not None:
             return
-        await self._proofs.advance(manifest.digest)
+        await self._sides.proofs.advance(manifest.digest)
         self._table.add(manifest.digest, number_of(manifest))
         self._manifests += Count(looked_up=1)
-        self._judge.manifest(manifest, self._proof(manifest.digest))
+        self._judge.manifest(manifest, self._sides.proof(manifest.digest))
         for name in manifest.tags:
             if name not in self._found and name not in self._marks:  # in no listing either
                 await self._look_up_named((name, manifest))
@@ -255,11 +254,11 @@ class _RepositoryAudit:
         try:
             await self._asker.ask(lambda: self._listing.repository(self._name))
         except NotFound:
-            for name in tuple(await self._releases.rest()):
-                if (release := self._release(Tag(name))) is not None:
+            for name in tuple(await self._sides.releases.rest()):
+                if (release := self._sides.release(Tag(name))) is not None:
                     self._judge.missing_release(release)
-            for digest in tuple(await self._proofs.rest()):
-                self._judge.missing_manifest(Digest(digest), self._proof(Digest(digest)))
+            for digest in tuple(await self._sides.proofs.rest()):
+                self._judge.missing_manifest(Digest(digest), self._sides.proof(Digest(digest)))
             return
         reason = "its listing said that it is not there, its attributes that it is"
         self._look_ups.unread.append(Unread(subject=f"{self._scene.registry}/{self._name}", reason=reason))
@@ -269,21 +268,15 @@ class _RepositoryAudit:
     async def _count(self) -> None:
         """Compare what was seen with the registry's own counts; once more when something seems to be hidden."""
         counted = self._attributes
-        if counted is not None and self._gap(self._tags, counted.tags) + self._gap(self._manifests, counted.manifests):
+        if counted is not None and (gap(self._tags, counted.tags) or gap(self._manifests, counted.manifests)):
             counted = await self._asker.ask(lambda: self._listing.repository(self._name))
-        for noun, count, total in (
-            ("tags", self._tags, counted.tags if counted is not None else None),
-            ("manifests", self._manifests, counted.manifests if counted is not None else None),
-        ):
-            if gap := self._gap(count, total):
-                reason = f"{gap} {noun} that no listing shows and nobody knows by name"
-                self._look_ups.unread.append(Unread(subject=f"{self._scene.registry}/{self._name}", reason=reason))
-        tags, manifests = (counted.tags or 0, counted.manifests or 0) if counted is not None else (0, 0)
-        self._tags += Count(expected=max(tags, self._tags.seen))
-        self._manifests += Count(expected=max(manifests, self._manifests.seen))
-
-    def _gap(self, count: Count, total: int | None) -> int:
-        return max(0, total - count.seen) if total is not None else 0
+        tags, manifests = (counted.tags, counted.manifests) if counted is not None else (None, None)
+        subject = f"{self._scene.registry}/{self._name}"
+        self._look_ups.unread += [
+            *unseen(subject, "tags", self._tags, tags),
+            *unseen(subject, "manifests", self._manifests, manifests),
+        ]
+        self._tags, self._manifests = out_of(self._tags, tags), out_of(self._manifests, manifests)
 
     def _judge_attributes(self) -> None:
         scene = self._scene
@@ -294,32 +287,6 @@ class _RepositoryAudit:
         wanted = rule.profile.off if rule is not None else NOTHING_OFF
         self._judge.repository(self._attributes.off, wanted, rule.name if rule is not None else "")
 
-    # -- rows -------------------------------------------------------------------------------------------------------
-
-    def _release(self, name: Tag) -> Release | None:
-        return self._restored(Release, self._releases.take(name))
-
-    def _proof(self, digest: Digest) -> ProvenManifest | None:
-        return self._restored(ProvenManifest, self._proofs.take(digest))
-
-    def _restored[T: Stored](self, kind: type[T], row: Row | None) -> T | None:
-        """Return a row's value; one that cannot be read leaves the audit incomplete."""
-        try:
-            return restored(kind, row.body) if row is not None else None
-        except LedgerError as error:
-            self._look_ups.unread.append(Unread(subject=f"ledger {row.key.key if row else ''}", reason=str(error)))
-            return None
-
     def _remark(self, text: str) -> None:
         if text not in self._remarks:
             self._remarks.append(text)
-
-
-def _concerned(scene: Scene) -> Scene:
-    """Return the scene with only those rules that can say anything about its repository: they are asked per tag."""
-    rules = tuple(
-        rule
-        for rule in scene.rules.rules
-        if rule.scope is Scope.REPOSITORY or rule.applies_to(scene.registry, scene.repository)
-    )
-    return msgspec.structs.replace(scene, rules=RuleSet(rules=rules, profiles=scene.rules.profiles))
