@@ -1,19 +1,21 @@
 """What follows from an attempt: which rows to write, in which order, and which events to publish."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
 from taglock.domain.announcement import finding_event, locked_event, outbox_rows
-from taglock.domain.attempt import Attempt
+from taglock.domain.attempt import Attempt, Known
 from taglock.domain.audit.rows import AuditedRepository, known_repository_key
 from taglock.domain.due import due_ended, due_rows, next_due
-from taglock.domain.ledger import Finding, stored
+from taglock.domain.ledger import Finding, Release, stored
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.outcome import Relation, Verdict, judge
 from taglock.domain.record import closed, finding_rows, findings, journal_row, proofs, release_row
 from taglock.domain.row import Change, Upsert
 from taglock.domain.rule import Mode
+from taglock.domain.subject import Subject
 
 
 class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +29,9 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
 def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
     """Return what follows from an attempt; nothing is published in report mode or without a topic.
 
-    The release row comes last: after a crash before it, the event is handled again from the start and every earlier
-    row is written again under the same key.
+    The release row comes after all that is told of the lock and before all that it ends: a store may stop between two
+    partitions. After a crash before it, the event is handled again from the start and every earlier row is written
+    again under the same key; after a crash behind it, `already_done` ends what is left.
     """
     if attempt.relation is Relation.SUPERSEDED:
         changes = [journal_row(attempt, Relation.SUPERSEDED), *due_ended(attempt.subject, attempt.known.due)]
@@ -39,13 +42,20 @@ def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
         verdict = Verdict.FAILED
     found = findings(attempt, failed=verdict is Verdict.FAILED)
     events = _events(attempt, verdict, found) if publishing and attempt.mode is Mode.ENFORCE else []
-    changes = [journal_row(attempt, verdict), *finding_rows(found), *outbox_rows(events), *proofs(attempt)]
+    changes = [journal_row(attempt, verdict), *finding_rows(found), *outbox_rows(events)]
+    changes += [*(_known_repository(attempt) if verdict is Verdict.LOCKED else ()), *proofs(attempt)]
     if verdict is Verdict.LOCKED:
-        changes += finding_rows(closed(attempt.known, now=attempt.now))
+        changes += [*release_row(attempt), *finding_rows(closed(attempt.known.open_findings, now=attempt.now))]
     changes += due_rows(due) if due is not None else due_ended(attempt.subject, attempt.known.due)
-    if verdict is Verdict.LOCKED:
-        changes += [*_known_repository(attempt), *release_row(attempt)]
     return Conclusion(outcome=verdict, changes=changes, events=events)
+
+
+def already_done(subject: Subject, known: Known, *, now: datetime) -> Sequence[Change]:
+    """Return what is left to end for an image that the ledger holds proved: its due work, and what failed before."""
+    held = known.release or known.proof
+    proved_at = held.locked_at if isinstance(held, Release) else held.proven_at if held is not None else None
+    before = [each for each in known.open_findings if proved_at is not None and each.last_seen <= proved_at]
+    return [*finding_rows(closed(before, now=now)), *due_ended(subject, known.due)]
 
 
 def _known_repository(attempt: Attempt) -> Sequence[Change]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import replace
 from datetime import datetime
 
-from taglock.domain.attempt import Attempt, Known, problems
+from taglock.domain.attempt import Attempt, problems
 from taglock.domain.envelope import CLOCK_TOLERANCE
 from taglock.domain.ledger import (
     Finding,
@@ -149,10 +149,10 @@ def finding_rows(found: Sequence[Finding]) -> Sequence[Change]:
     return [Upsert(finding_key(f.kind, f.registry, f.subject), stored(f)) for f in found]
 
 
-def closed(known: Known, *, now: datetime) -> Sequence[Finding]:
+def closed(found: Sequence[Finding], *, now: datetime) -> Sequence[Finding]:
     """Return the findings that a completed lock ends; a moved tag stays a finding until a person accepts it."""
     return [
         replace(finding, closed_at=now)
-        for finding in known.open_findings
+        for finding in found
         if finding.kind in (FindingKind.LOCK_FAILED, FindingKind.CLOSURE_UNKNOWN)
     ]

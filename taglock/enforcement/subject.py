@@ -9,7 +9,7 @@ import msgspec
 
 from taglock.domain.attempt import Attempt, Known, problems
 from taglock.domain.closure import PRESUMED_IMAGE
-from taglock.domain.conclusion import conclude
+from taglock.domain.conclusion import already_done, conclude
 from taglock.domain.due import due_ended
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import DueWork
@@ -128,7 +128,7 @@ class _SubjectLock:
         if relation is not Relation.SUPERSEDED and (refused := await self._lock_repository()) is not None:
             locking = replace(locking, failures=(*locking.failures, refused), finished=False)
         elif relation is Relation.DUPLICATE:
-            await write(self._app, due_ended(self._subject, self._memory.known.due))
+            await write(self._app, already_done(self._subject, self._memory.known, now=self._app.clock.now()))
             return self._handled("already")
         return await self._conclude(plan, relate_answer(relation, self._memory.known.release, locking.tag), locking)
 
