@@ -194,26 +194,28 @@ class ClosureWalk:
             self.exceeded = True
             return
         node.opened = True
+        above = self._waiting_for(node)
         for child, reference in children.items():
             below = self._discover(child, read_first=not reference.has_platform)
-            waiting = below is not None and below.standing is Standing.WAITING
-            if below is not None and waiting and not self._waits_for(below, node.digest):
+            if below is not None and below.standing is Standing.WAITING and child not in above:
                 node.waits_for.add(child)
                 below.parents.append(node.digest)
         self._lock_when_ready(node)
 
-    def _waits_for(self, node: _Node, digest: Digest) -> bool:
-        """Tell whether a manifest is, or waits (directly or not) for, another: the edge that would close a cycle."""
-        seen: set[Digest] = set()
+    def _waiting_for(self, node: _Node) -> set[Digest]:
+        """Return a manifest and all that wait for it, directly or not: an edge to one of them would close a cycle.
+
+        Found upwards and once for each index: asking below every child takes minutes on a few hundred indexes that
+        name each other.
+        """
+        above: set[Digest] = set()
         left = [node.digest]
         while left:
             current = left.pop()
-            if current == digest:
-                return True
-            if current not in seen:
-                seen.add(current)
-                left.extend(self._nodes[current].waits_for)
-        return False
+            if current not in above:
+                above.add(current)
+                left.extend(self._nodes[current].parents)
+        return above
 
     def _lock_when_ready(self, node: _Node) -> None:
         if node.waits_for or (is_index(node.media_type) and not node.opened):

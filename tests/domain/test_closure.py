@@ -1,5 +1,6 @@
 """Laws of the walk over a closure, on arbitrary graphs, in any order of answers."""
 
+from cProfile import Profile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -173,3 +174,18 @@ def test_an_answer_without_the_attributes_off_is_no_proof() -> None:
     walk.answered(step, Graph(children={}).state(5))
     assert not walk.finished
     assert walk.failed == {digest(5)}
+
+
+@given(st.integers())
+@settings(max_examples=5, deadline=None)
+def test_indexes_that_all_name_each_other_take_few_calls_for_each_reference(seed: int) -> None:
+    """Each index names every earlier one, as anybody may push them; the walk must not hold up the event loop."""
+    graph = Graph(children={number: list(range(number)) for number in range(100)})
+    walk = ClosureWalk(off=OFF, limit=100)
+    walk.add_root(digest(99), media_type=INDEX)
+    profile = Profile()
+    profile.runcall(walked, graph, walk, order=Random(seed))
+    assert walk.finished
+    references = sum(len(below) for below in graph.children.values())
+    calls = sum(entry.callcount for entry in profile.getstats())
+    assert calls < 100 * references
