@@ -2,7 +2,7 @@
 $ErrorActionPreference = 'Stop'
 $PSNativeCommandUseErrorActionPreference = $false
 
-$functions = @('image_pushed', 'image_deployed')
+$functions = @('image_pushed', 'image_deleted', 'image_deployed')
 $attempts = if ($env:TAGLOCK_HOOK_ATTEMPTS) { [int]$env:TAGLOCK_HOOK_ATTEMPTS } else { 30 }
 $pause = if ($env:TAGLOCK_HOOK_PAUSE_SECONDS) { [int]$env:TAGLOCK_HOOK_PAUSE_SECONDS } else { 10 }
 

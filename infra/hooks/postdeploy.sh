@@ -4,7 +4,7 @@
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-functions="image_pushed image_deployed"
+functions="image_pushed image_deleted image_deployed"
 attempts=${TAGLOCK_HOOK_ATTEMPTS:-30}
 pause=${TAGLOCK_HOOK_PAUSE_SECONDS:-10}
 

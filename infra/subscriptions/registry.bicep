@@ -15,6 +15,13 @@ var wanted = [
       'Microsoft.ContainerRegistry.ImagePushed'
     ]
   }
+  {
+    name: 'image-deleted'
+    function: 'image_deleted'
+    eventTypes: [
+      'Microsoft.ContainerRegistry.ImageDeleted'
+    ]
+  }
 ]
 
 resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [for each in wanted: {

@@ -4,14 +4,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from localcloud.subscribed import PIPELINE_FUNCTION, SUBSCRIBED
 from taglock.domain.deployment_event import PARSERS
-from taglock.domain.event import parse_event
 from tests.infra.bicep import ROOT, Template, template, templates, unwrapped
 
 FUNCTION = re.compile(r"\$\{functionAppId\}/functions/(.+)")
@@ -79,22 +77,6 @@ def test_a_registry_tells_each_function_what_its_handler_accepts() -> None:
     told = {entry["function"]: set(entry["eventTypes"]) for entry in wanted()}
     assert told == {function: set(types) for function, types in SUBSCRIBED.items() if function in told}
     assert subscription("registry")["filter"] == {"includedEventTypes": _accessor("each", "eventTypes")}
-
-
-def test_the_handler_of_pushes_ignores_every_other_type() -> None:
-    (push,) = wanted()[0]["eventTypes"]
-    source = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/local"
-    other = {
-        "id": "1",
-        "topic": source,
-        "subject": "a",
-        "eventTime": "2026-01-01T00:00:00Z",
-        "dataVersion": "2.0",
-        "eventType": push.replace("Pushed", "Deleted"),
-        "data": {},
-    }
-    parsed = parse_event(json.dumps(other), registries={}, now=datetime.now(UTC))
-    assert type(parsed).__name__ == "NotForUs"
 
 
 def _accessor(first: str, second: str) -> Mapping[str, Any]:
