@@ -21,6 +21,16 @@ async def on_image_pushed(event: str) -> None:
     await image_pushed(enforcement(), event)
 
 
+@app.function_name("image_deleted")
+@app.event_grid_trigger(arg_name="event")
+async def on_image_deleted(event: str) -> None:
+    """Tell at once when something that was locked is deleted."""
+    from handlers.image_deleted import image_deleted
+    from taglock.services import enforcement
+
+    await image_deleted(enforcement(), event)
+
+
 @app.function_name("image_deployed")
 @app.event_grid_trigger(arg_name="event")
 async def on_image_deployed(event: str) -> None:

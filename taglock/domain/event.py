@@ -69,8 +69,25 @@ class UnknownRegistry(msgspec.Struct, frozen=True, kw_only=True):
 ParsedEvent = ImagePushed | NotForUs | UnknownRegistry
 
 
+class RegistryEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of a known registry, its content still unparsed."""
+
+    registry: LoginServer
+    event_id: str
+    occurred_at: datetime
+    content: Mapping[str, object]
+
+
 def parse_event(text: str, *, registries: Mapping[str, LoginServer], now: datetime) -> ParsedEvent:
-    """Parse one event; raise InvalidEvent with the path of what is wrong.
+    """Parse one push event; raise InvalidEvent with the path of what is wrong."""
+    event = registry_event(text, IMAGE_PUSHED, registries=registries, now=now)
+    return _image_pushed(event) if isinstance(event, RegistryEvent) else event
+
+
+def registry_event(
+    text: str, wanted_type: str, *, registries: Mapping[str, LoginServer], now: datetime
+) -> RegistryEvent | NotForUs | UnknownRegistry:
+    """Read what all events of a registry share; raise InvalidEvent with the path of what is wrong.
 
     `registries` maps each resource name (lower case) of the allow-list to its login server. Event times later than
     five minutes after `now` are cut to that, so that a wrong clock cannot make an event newest for ever.
@@ -79,7 +96,7 @@ def parse_event(text: str, *, registries: Mapping[str, LoginServer], now: dateti
     cloud_event = "specversion" in envelope
     event_id = required_text(envelope, "id", "$")
     event_type = required_text(envelope, "type" if cloud_event else "eventType", "$")
-    if event_type != IMAGE_PUSHED:
+    if event_type != wanted_type:
         return NotForUs(event_id=event_id, event_type=event_type, reason="no handler for this event type")
     source = optional_text(envelope, "source" if cloud_event else "topic", "$")
     if source is not None and "/connectedregistries/" in source.lower():
@@ -91,11 +108,13 @@ def parse_event(text: str, *, registries: Mapping[str, LoginServer], now: dateti
         return UnknownRegistry(event_id=event_id, registry=login_server)
     time_key = "time" if cloud_event else "eventTime"
     occurred_at = min(_occurred_at(envelope, time_key, content), now + CLOCK_TOLERANCE)
-    return _image_pushed(content, login_server.login_server, event_id, occurred_at)
+    return RegistryEvent(
+        registry=login_server.login_server, event_id=event_id, occurred_at=occurred_at, content=content
+    )
 
 
-def _image_pushed(content: Mapping[str, object], registry: LoginServer, event_id: str, at: datetime) -> ImagePushed:
-    target = as_object(content.get("target"), "$.data.target")
+def _image_pushed(event: RegistryEvent) -> ImagePushed:
+    target = as_object(event.content.get("target"), "$.data.target")
     path = "$.data.target"
     tag_text = optional_text(target, "tag", path)
     digest_text = optional_text(target, "digest", path)
@@ -103,14 +122,14 @@ def _image_pushed(content: Mapping[str, object], registry: LoginServer, event_id
         raise InvalidEvent.at(path, sorted(target), "a tag, a digest or both")
     try:
         return ImagePushed(
-            registry=registry,
+            registry=event.registry,
             repository=repository(target.get("repository"), f"{path}.repository"),
             tag=None if tag_text is None else tag(tag_text, f"{path}.tag"),
             digest=None if digest_text is None else digest(digest_text, f"{path}.digest"),
             media_type=optional_text(target, "mediaType", path),
-            event_id=event_id,
-            occurred_at=at,
-            location=optional_text(content, "location", "$.data"),
+            event_id=event.event_id,
+            occurred_at=event.occurred_at,
+            location=optional_text(event.content, "location", "$.data"),
         )
     except InvalidReference as error:
         raise InvalidEvent(*error.problems) from None

@@ -22,8 +22,8 @@ class Differences:
 
     def moved(self, release: Release, tag: ListedTag) -> None:
         """A tag that was locked points elsewhere now."""
-        expected = f"{release.digest}, locked since {_at(release.locked_at)}"
-        observed = f"{tag.digest}, moved {_at(tag.updated_at)}"
+        expected = f"{release.digest}, locked since {moment_text(release.locked_at)}"
+        observed = f"{tag.digest}, moved {moment_text(tag.updated_at)}"
         self.add(FindingKind.TAG_MOVED, self._tag(tag.name), (expected, observed), rule=release.rule)
 
     def loosened_tag(self, release: Release, off: Off) -> None:
@@ -38,13 +38,13 @@ class Differences:
 
     def missing_tag(self, release: Release) -> None:
         """A locked tag is gone."""
-        expected = f"{release.digest}, locked since {_at(release.locked_at)}"
+        expected = f"{release.digest}, locked since {moment_text(release.locked_at)}"
         texts = (expected, "no such tag")
         self.add(FindingKind.RELEASE_MISSING, self._tag(release.tag), texts, rule=release.rule)
 
     def missing_manifest(self, digest: Digest, rule: str, *, since: datetime | None = None) -> None:
         """A manifest of a release is gone."""
-        expected = f"there, locked since {_at(since)}" if since is not None else "there"
+        expected = f"there, locked since {moment_text(since)}" if since is not None else "there"
         self.add(FindingKind.RELEASE_MISSING, self._manifest(digest), (expected, "no such manifest"), rule=rule)
 
     def orphaned(self, draft: Draft) -> None:
@@ -122,12 +122,13 @@ class Differences:
 
 
 def _loosened(wanted: Off, off: Off, since: datetime) -> tuple[str, str]:
-    return f"{spelled(wanted)} off, locked since {_at(since)}", f"{spelled(off)} off"
+    return f"{spelled(wanted)} off, locked since {moment_text(since)}", f"{spelled(off)} off"
 
 
 def _image(draft: Draft) -> str:
     return f"tag {spelled(draft.mark.off)} off; manifest {spelled(draft.root_off)} off"
 
 
-def _at(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
+    """Return a time as findings show it."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -18,7 +18,8 @@ class AuditLimits(msgspec.Struct, frozen=True, kw_only=True):
     """No repository is begun later; the host ends an invocation after ten minutes."""
     closing_seconds: float = 180.0
     """How much longer those under way may take."""
-    parallel_repositories: int = 8
+    parallel_repositories: int = 4
+    """Twice as many need half as much memory again and are hardly faster: one core decodes."""
     checkpoint_seconds: float = 5.0
     """How much reading a killed invocation repeats at most."""
     stale_seconds: float = 900.0
