@@ -7,6 +7,7 @@ import msgspec
 
 from taglock.domain.attempt import Attempt, problems
 from taglock.domain.deployment import ResourceChanged
+from taglock.domain.envelope import CLOCK_TOLERANCE
 from taglock.domain.ledger import DueWork, due_key, stored
 from taglock.domain.row import Change, Delete, Upsert
 from taglock.domain.subject import Subject
@@ -48,6 +49,11 @@ def again(subject: Work, known: DueWork | None, setback: Setback, now: datetime)
     pause = timedelta(0) if progress else min(FIRST_PAUSE * 2 ** min(attempts, 10), LONGEST_PAUSE)
     due_at = now + max(pause, min(timedelta(seconds=setback.retry_after), LONGEST_PAUSE))
     return DueWork(subject=subject, created_at=created_at, due_at=due_at, attempts=attempts, reason=setback.reason)
+
+
+def is_due(due: DueWork, now: datetime) -> bool:
+    """Tell whether to go on now: also with what is due later than any pause, which only a wrong clock can have said."""
+    return not now < due.due_at <= now + LONGEST_PAUSE + CLOCK_TOLERANCE
 
 
 def due_rows(due: DueWork) -> Sequence[Change]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from taglock.domain.deployment import ResourceChanged
+from taglock.domain.due import is_due
 from taglock.domain.event import ImagePushed
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import DUE_RESOURCES, DueWork, due_partition, restored
@@ -58,7 +59,7 @@ class _Resumption:
 
     def _due_now(self, rows: Sequence[Row]) -> Sequence[DueWork]:
         now = self._app.clock.now()
-        work = [due for row in rows if (due := self._restored(row)) is not None and due.due_at <= now]
+        work = [due for row in rows if (due := self._restored(row)) is not None and is_due(due, now)]
         return sorted(work, key=lambda due: due.due_at)
 
     def _restored(self, row: Row) -> DueWork | None:

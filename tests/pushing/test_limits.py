@@ -10,7 +10,7 @@ import pytest
 from localcloud.faults import Answer, Fault, Silence
 from localcloud.registry.records import Reference
 from localcloud.tls import Authority
-from taglock.domain.ledger import due_partition
+from taglock.domain.ledger import due_key, due_partition, stored
 from taglock.domain.row import RowKey, Upsert
 from taglock.enforcement.context import Limits
 from taglock.errors import InvalidConfiguration
@@ -220,3 +220,17 @@ async def test_the_longest_names_are_locked_and_can_become_due_work(local: World
     assert len(await local.due()) == 1
     assert (await local.deliver(event)).outcome == "locked"
     assert local.tag_flags(tag, repository=repository) == LOCKED_TAG
+
+
+@pytest.mark.parametrize(("due_in", "resumed"), [(timedelta(days=2), True), (timedelta(hours=1), False)])
+async def test_work_that_a_wrong_clock_postponed_for_days_does_not_wait_for_it(
+    local: World, due_in: timedelta, resumed: bool
+) -> None:
+    local.emulator.faults.add(Fault(action=Answer(status=405), method="PATCH", kind="tag", times=1))
+    await local.deliver(local.push("1.4.2", plain("api")))
+    (due,) = await local.due()
+    late = replace(due, due_at=local.clock.now() + due_in)
+    await local.app.rows.write([Upsert(due_key(late.subject), stored(late))])
+    await local.tick()
+    assert (await local.due() == []) is resumed
+    assert (local.tag_flags("1.4.2") == LOCKED_TAG) is resumed
