@@ -147,7 +147,7 @@ def read_settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         client_id=reader.text(CLIENT_ID, default="") or None,
         arm_endpoint=reader.value(ARM_ENDPOINT, _https, "an https URL", default=ARM_ENDPOINTS[cloud]),
         subscriptions=reader.value(SUBSCRIPTIONS, _subscriptions, SUBSCRIPTIONS_EXPECTED, default=()),
-        default_registry=reader.value(DEFAULT_REGISTRY, login_server, "a login server", default=None),
+        default_registry=reader.value(DEFAULT_REGISTRY, _default_registry, "a login server", default=None),
         audit_repair=reader.value(AUDIT_REPAIR, AuditRepair, "none or locks", default=AuditRepair.NONE),
         audit_grace=reader.value(AUDIT_GRACE, _grace, GRACE_EXPECTED, default=timedelta(minutes=15)),
         max_actions=reader.value(MAX_ACTIONS, _actions, ACTIONS_EXPECTED, default=200),
@@ -221,7 +221,13 @@ def _registries(text: str) -> Mapping[str, LoginServer]:
         registries[key] = known
     if problems:
         raise InvalidConfiguration(*problems)
+    if not registries:
+        raise ValueError(text)
     return MappingProxyType(registries)
+
+
+def _default_registry(text: str) -> LoginServer:
+    return login_server(text, DEFAULT_REGISTRY)
 
 
 def _ledger(reader: _Reader, cloud: Cloud, folder: Path) -> str:
