@@ -99,6 +99,11 @@ class RemoteError(TaglockError):
         self.transient = status is None or status >= 500 or status in self.transient_statuses
         super().__init__(f"{operation} {target}: {self._answer()}{reason}")
 
+    @property
+    def without_target(self) -> str:
+        """The message for a place where the target stands already."""
+        return f"{self.operation}: {self._answer()}{self.reason}"
+
     def _answer(self) -> str:
         if self.status is None:
             return "no answer: "

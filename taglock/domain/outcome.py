@@ -95,7 +95,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
         """Return the failure that a registry error means for a target; a child of an index is late, never gone."""
         return cls(
             target=target,
-            message=str(error),
+            message=error.without_target if error.target == target else str(error),
             transient=error.transient,
             missing=may_be_gone and isinstance(error, NotFound),
             retry_after=error.retry_after,

@@ -119,25 +119,26 @@ def findings(attempt: Attempt, *, failed: bool) -> Sequence[Finding]:
     )
     if subject.tag is not None and locking.tag is not None and expected not in (None, locking.tag.digest):
         moved = str(tag_target(subject.registry, subject.repository, subject.tag))
-        found.append(_finding(attempt, FindingKind.TAG_MOVED, moved, str(expected), str(locking.tag.digest)))
+        found.append(_finding(attempt, FindingKind.TAG_MOVED, moved, (str(expected), str(locking.tag.digest))))
     if locking.unknown:
         observed = "no children named and the content cannot be read"
-        found.append(_finding(attempt, FindingKind.CLOSURE_UNKNOWN, subject.image, "every child locked", observed))
+        found.append(_finding(attempt, FindingKind.CLOSURE_UNKNOWN, subject.image, ("every child locked", observed)))
     if failed:
         observed = "; ".join(problems(locking)) or "not finished in time"
-        found.append(_finding(attempt, FindingKind.LOCK_FAILED, subject.image, "tag and closure locked", observed))
+        found.append(_finding(attempt, FindingKind.LOCK_FAILED, subject.image, ("tag and closure locked", observed)))
     return found
 
 
-def _finding(attempt: Attempt, kind: FindingKind, subject: str, expected: str, observed: str) -> Finding:
+def _finding(attempt: Attempt, kind: FindingKind, subject: str, texts: tuple[str, str]) -> Finding:
+    """Return a finding; `texts` are what was expected and what was observed."""
     known = next((f for f in attempt.known.open_findings if f.kind is kind and f.subject == subject), None)
     return Finding(
         kind=kind,
         severity=Severity.WARNING if attempt.mode is Mode.REPORT else Severity.CRITICAL,
         registry=attempt.subject.registry,
         subject=subject,
-        expected=expected,
-        observed=observed,
+        expected=texts[0],
+        observed=texts[1],
         first_seen=known.first_seen if known else attempt.now,
         last_seen=attempt.now,
         rule=attempt.plan.rule,

@@ -127,10 +127,7 @@ class _Deploying:
         return _Recorded(workload=workload, outcome="superseded", reason="something later is recorded")
 
     async def _journal(self, outcome: str) -> None:
-        deployed, now = self._deployed, self._app.clock.now()
-        entry = workload_journal(
-            self._work.trigger, deployed.event_id, workload=deployed.workload, outcome=outcome, now=now
-        )
+        entry = workload_journal(self._deployed, trigger=self._work.trigger, outcome=outcome, now=self._app.clock.now())
         await write(self._app, [entry])
 
     async def _lock(self, recorded: _Recorded) -> Sequence[Handled]:

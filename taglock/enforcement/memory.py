@@ -7,6 +7,7 @@ import msgspec
 
 from taglock.domain.attempt import Known
 from taglock.domain.closure import is_index
+from taglock.domain.deployment import ResourceChanged
 from taglock.domain.ledger import (
     DueWork,
     Finding,
@@ -86,10 +87,10 @@ def _restored[T: Stored](kind: type[T], row: Row | None, problems: list[str]) ->
         return None
 
 
-async def recall_proofs(
-    app: Enforcement, subject: Subject, plan: LockPlan, due: DueWork, digests: Sequence[Digest]
-) -> Iterable[Digest]:
+async def recall_proofs(app: Enforcement, plan: LockPlan, due: DueWork, digests: Sequence[Digest]) -> Iterable[Digest]:
     """Return those manifests that an earlier attempt of this work has proved. Never indexes (see ClosureWalk)."""
+    subject = due.subject
+    assert not isinstance(subject, ResourceChanged)  # a resource is read, not locked
     try:
         rows = await app.rows.read([manifest_key(subject.registry, subject.repository, digest) for digest in digests])
         proofs = [restored(ProvenManifest, row.body) for row in rows if row is not None]

@@ -174,7 +174,7 @@ class _SubjectLock:
             media_type=PRESUMED_IMAGE if isinstance(subject, ImageRuns) else subject.media_type,
         )
         registry = view(self._app.registries(subject.registry), plan.mode)
-        recall = partial(recall_proofs, self._app, subject, plan, due) if due is not None else None
+        recall = partial(recall_proofs, self._app, plan, due) if due is not None else None
         return await ImageLocker(registry, image, plan, self._work.budget).lock(recall)
 
     async def _lock_repository(self) -> Failure | None:

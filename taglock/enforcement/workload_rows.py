@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from taglock.domain.deployment import Workload
+from taglock.domain.deployment import Workload, WorkloadDeployed
 from taglock.domain.deployment_ledger import workload_changes, workload_row_key
 from taglock.domain.ledger import JournalEntry, journal_key, restored, stored
 from taglock.domain.row import Change, Upsert
@@ -39,9 +39,14 @@ async def replace_workload(app: Enforcement, held: Held, workload: Workload) -> 
     await write(app, workload_changes(held.workload, held.version, workload))
 
 
-def workload_journal(trigger: str, event_id: str, *, workload: str, outcome: str, now: datetime) -> Change:
+def workload_journal(deployed: WorkloadDeployed, *, trigger: str, outcome: str, now: datetime) -> Change:
     """Return the journal entry of a deployment that locks nothing."""
     entry = JournalEntry(
-        at=now, trigger=trigger, event_id=event_id, image=workload, decision="deployment", outcome=outcome
+        at=now,
+        trigger=trigger,
+        event_id=deployed.event_id,
+        image=deployed.workload,
+        decision="deployment",
+        outcome=outcome,
     )
     return Upsert(journal_key(entry, registry=DEPLOYMENTS_JOURNAL), stored(entry))
