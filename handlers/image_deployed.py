@@ -1,6 +1,5 @@
 """A workload was deployed: parse the event, read the resource if it does not tell, then lock what runs."""
 
-import asyncio
 from collections.abc import Sequence
 
 from taglock.domain.azure_event import ResourcesChanged
@@ -13,6 +12,7 @@ from taglock.enforcement.context import Enforcement
 from taglock.enforcement.deploying import deploy
 from taglock.enforcement.rejecting import reject_event
 from taglock.enforcement.resources import read_resource
+from taglock.enforcement.side_by_side import all_ended
 from taglock.enforcement.subject import Work
 from taglock.errors import InvalidEvent
 from taglock.telemetry import invocation
@@ -36,7 +36,7 @@ async def _handle(app: Enforcement, text: str) -> Sequence[Handled]:
         case WorkloadDeployed():
             return await deploy(app, event, work)
         case ResourcesChanged():
-            handled = await asyncio.gather(*(read_resource(app, each, work) for each in event.resources))
+            handled = await all_ended(read_resource(app, each, work) for each in event.resources)
             return [one for of_resource in handled for one in of_resource]
         case NotForUs():
             reason = f"{event.event_type}: {event.reason}"

@@ -14,6 +14,7 @@ from taglock.domain.subject import ImageRuns
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import write
 from taglock.enforcement.resolving import Resolving
+from taglock.enforcement.side_by_side import all_ended
 from taglock.enforcement.subject import CONFLICTS, Work, lock_subject
 from taglock.enforcement.workload_rows import held_workload, replace_workload
 from taglock.errors import HandOverFailed, LedgerConflict, LedgerError
@@ -33,11 +34,7 @@ async def lock_workload(
         async with places:
             return await lock_running(app, image_runs(workload, run), replace(shared, setback=failures.get(run.image)))
 
-    results = await asyncio.gather(*(lock(run) for run in workload.runs), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if isinstance(result, Handled)]
+    return await all_ended(lock(run) for run in workload.runs)
 
 
 async def lock_running(app: Enforcement, runs: ImageRuns, work: Work) -> Handled:

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from localcloud.faults import Action, Answer, Challenged, Fault, Reset, Silence, Throttled
+from localcloud.faults import Action, Answer, Challenged, Delay, Fault, Reset, Silence, Throttled
 from localcloud.tls import Authority
 from taglock.enforcement.context import Limits
 from taglock.errors import HandOverFailed, LedgerError, PublishFailed
-from tests.deploying.world import APP, Deployed, container_app, deployed_world, opened_arm
+from tests.deploying.world import APP, SITE, Deployed, container_app, deployed_world, opened_arm
 from tests.pushing.images import index, plain
 from tests.pushing.world import LOCKED_TAG, UNDELETABLE, opened_registry
 
@@ -245,3 +245,20 @@ async def test_a_registry_that_never_answers_delays_no_resource(authority: Autho
         await local.pushing.tick(after=timedelta(minutes=5))
         assert await local.unread() == []
         assert (await local.workload(KEY)).elsewhere == ("docker.io/library/redis:7",)
+
+
+async def test_one_resource_that_cannot_be_recorded_leaves_none_behind_the_answer(local: Deployed) -> None:
+    tags = {SITE: "build-1", f"{SITE}/slots/staging": "build-2"}
+    images = {place: plain(tag) for place, tag in tags.items()}
+    for place, tag in tags.items():
+        local.push(tag, images[place])
+        local.arm.place([{"id": place, "properties": {"state": "Running"}, "tags": {"environment": "production"}}])
+        version = {"linuxFxVersion": f"DOCKER|{local.reference(tag)}"}
+        local.arm.place([{"id": f"{place}/config/web", "properties": version}])
+    content = {"name": "portal", "sourceSlot": "staging", "targetSlot": "production"}
+    event = local.cloud_event("Microsoft.Web.SlotSwapCompleted", content, source=SITE)
+    local.pushing.app = replace(local.pushing.app, rows=Broken())  # type: ignore[arg-type]
+    local.arm.faults.add(Fault(action=Delay(seconds=0.3), method="GET", kind="", times=1))
+    with pytest.raises(HandOverFailed):
+        await local.deliver(event)
+    assert {local.pushing.flags(image) for image in images.values()} == {UNDELETABLE}
