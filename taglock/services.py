@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from taglock.domain.arm_resource import ArmWorkload, ResourceId
 from taglock.domain.reference import LoginServer
 from taglock.enforcement.context import Enforcement, Limits
+from taglock.errors import InvalidConfiguration
 from taglock.ports import Arm, Clock, Publisher, RowStore
 from taglock.settings import AuditRepair, Settings, Tier, read_settings
 
@@ -87,9 +88,11 @@ class Services:
         )
 
     def registry(self, login_server: LoginServer) -> "AcrRegistry":
-        """Return a registry of the allow-list, opened once."""
+        """Return a registry of the allow-list, opened once; raise InvalidConfiguration for any other host."""
         from taglock.adapters.acr_registry import AcrOptions, open_registry
 
+        if login_server not in self.settings.registries.values():
+            raise InvalidConfiguration.at("TAGLOCK_REGISTRIES", login_server, "a registry of the allow-list")
         if login_server not in self._registries:
             options = AcrOptions(audience=self.settings.audience, share=self.settings.registry_share)
             if self.settings.registry_tier is Tier.PREMIUM:

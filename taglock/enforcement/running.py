@@ -25,16 +25,21 @@ IMAGES_AT_ONCE = 8
 async def lock_workload(
     app: Enforcement, workload: Workload, work: Work, failures: Mapping[ImageReference, Failure]
 ) -> Sequence[Handled]:
-    """Lock every image of a workload; `failures` says why a tag could not be resolved just now."""
+    """Lock every image of a workload; `failures` says why a tag could not be resolved just now.
+
+    Images of a registry that has left the allow-list are recorded still, but their registry is not asked.
+    """
+    known = set(app.known_registries.values())
+    runs = [run for run in workload.runs if run.image.registry in known]
     places = asyncio.Semaphore(IMAGES_AT_ONCE)
-    share = max(1, work.budget.parallel // max(1, min(len(workload.runs), IMAGES_AT_ONCE)))
+    share = max(1, work.budget.parallel // max(1, min(len(runs), IMAGES_AT_ONCE)))
     shared = replace(work, due=None, budget=replace(work.budget, parallel=share))
 
     async def lock(run: Running) -> Handled:
         async with places:
             return await lock_running(app, image_runs(workload, run), replace(shared, setback=failures.get(run.image)))
 
-    return await all_ended(lock(run) for run in workload.runs)
+    return await all_ended(lock(run) for run in runs)
 
 
 async def lock_running(app: Enforcement, runs: ImageRuns, work: Work) -> Handled:

@@ -54,3 +54,10 @@ async def test_rules_are_read_again_when_their_file_changes(tmp_path: Path) -> N
 def test_wrong_settings_are_told_when_the_services_are_opened(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration, match="TAGLOCK_MODE"):
         open_services(environment(TAGLOCK_MODE="loud"), folder=tmp_path)
+
+
+async def test_only_registries_of_the_allow_list_are_opened(tmp_path: Path) -> None:
+    services = open_services(environment(), folder=tmp_path)
+    with pytest.raises(InvalidConfiguration, match=r"evil\.example"):
+        services.enforcement.registries(LoginServer("evil.example"))
+    await services.aclose()

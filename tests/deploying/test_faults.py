@@ -262,3 +262,14 @@ async def test_one_resource_that_cannot_be_recorded_leaves_none_behind_the_answe
     with pytest.raises(HandOverFailed):
         await local.deliver(event)
     assert {local.pushing.flags(image) for image in images.values()} == {UNDELETABLE}
+
+
+async def test_a_registry_that_left_the_allow_list_is_asked_nothing_more(local: Deployed) -> None:
+    digest = local.push(None, plain("api"))
+    event = local.event(local.reference(digest=digest))
+    local.pushing.emulator.faults.add(Fault(action=Answer(status=405), method="PATCH", kind="manifest", times=1))
+    await local.deliver(event)
+    local.pushing.app = replace(local.pushing.app, known_registries={})
+    local.clear()
+    await local.deliver(event)
+    assert local.requests() == {}
