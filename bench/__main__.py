@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from bench.emulator import BenchFailed
 from bench.rows import Row, table, verdict
+from bench.sections.audit_peers import audit_peers
 from bench.sections.audits import audits, large_audits
 from bench.sections.cold_import import cold_import
 from bench.sections.duplicates import duplicate_deliveries
@@ -31,6 +32,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "duplicates": duplicate_deliveries,
         "import": cold_import,
         "audits": audits,
+        "audit-peers": audit_peers,
     }
 )
 ON_REQUEST: Mapping[str, Section] = MappingProxyType({"large-audits": large_audits})

@@ -19,7 +19,7 @@ from bench.pushes import Push
 from taglock.adapters.credential import open_credential
 
 AUDIENCE = "https://containerregistry.azure.net/.default"
-SCOPE = "repository:*:metadata_read,metadata_write"
+SCOPE = "registry:catalog:* repository:*:metadata_read,metadata_write"
 KEEP_ALIVE_SECONDS = 60.0
 TAG_BODY = b'{"deleteEnabled":false,"writeEnabled":false}'
 MANIFEST_BODY = b'{"deleteEnabled":false}'
@@ -39,6 +39,14 @@ class Bare:
             await asyncio.gather(tag, self._patch(push, push.digest))
             return
         await asyncio.gather(tag, self._closure(push))
+
+    async def fetch(self, path: str) -> str | None:
+        """Read one page and return the path of the next one, None on the last."""
+        async with self._session.get(URL(f"{self._base}{path}", encoded=True)) as answer:
+            await answer.read()
+            if answer.status != 200:
+                raise BenchFailed(f"GET {path}: {answer.status}, expected 200")
+            return answer.headers["Link"].partition(">")[0].lstrip("<") if "Link" in answer.headers else None
 
     async def _closure(self, push: Push) -> None:
         await self._send("GET", push, f"_manifests/{push.digest}")

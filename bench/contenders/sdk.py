@@ -24,6 +24,11 @@ class Sdk:
     def __init__(self, client: "ContainerRegistryClient") -> None:
         self._client = client
 
+    @property
+    def client(self) -> "ContainerRegistryClient":
+        """The SDK's client."""
+        return self._client
+
     async def lock(self, push: Push) -> None:
         """Lock as taglock does by default: the tag against write and delete, manifests against delete."""
         client, repository = self._client, push.repository
