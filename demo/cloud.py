@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -31,10 +33,12 @@ class CloudFailed(Exception):
 
 
 class Cloud:
-    """A running local cloud."""
+    """A running local cloud; the app's commands are run with its state file and these rules."""
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    def __init__(self, state: dict[str, Any], *, state_file: Path, rules: Path | None = None) -> None:
         self.state = state
+        self._state_file = state_file
+        self._rules = rules
         registry = state["registry"]
         self.login = Login(
             endpoint=registry["endpoint"],
@@ -49,7 +53,8 @@ class Cloud:
         return (
             f"registry        {self.login.endpoint} (HTTPS, tokens, Azure's attribute API)\n"
             f"Functions host  {self.state['functions']['endpoint']} (Microsoft's worker runs function_app.py)\n"
-            f"Event Grid      delivers each push to the function image_pushed"
+            f"Event Grid      delivers each push to the function image_pushed, each deployment to image_deployed\n"
+            f"Azure           {self.state['arm']['endpoint']} (Resource Manager: container apps, web apps)"
         )
 
     def undelivered(self) -> list[str]:
@@ -65,10 +70,23 @@ class Cloud:
         return int(self._control("POST", "/events/redeliver")["redelivered"])
 
     def rules_of_locked_images(self) -> dict[str, str]:
-        """Return the rule by image (`repository:tag`), out of the events that taglock published."""
-        events = [each["event"] for each in self._control("GET", "/published")]
-        locked = [each["data"] for each in events if each["type"] == "Taglock.ImageLocked"]
+        """Return the rule by image (`repository:tag`), as the published events name it."""
+        locked = self.published("Taglock.ImageLocked")
         return {f"{each['repository']}:{each['tag']}": each["rule"] for each in locked}
+
+    def rules_of_running_images(self) -> dict[str, str]:
+        """Return the rule by image (`repository@digest`) of what was locked because it was deployed."""
+        locked = [each for each in self.published("Taglock.ImageLocked") if "deploymentEventId" in each]
+        return {f"{each['repository']}@{each['digest']}": each["rule"] for each in locked}
+
+    @property
+    def resources(self) -> str:
+        """The id of a resource group, below which things are deployed."""
+        return f"/subscriptions/{self.state['arm']['subscriptions'][0]}/resourceGroups/demo"
+
+    def deploy(self, body: Mapping[str, object]) -> None:
+        """Write a resource to Azure Resource Manager, which raises its event."""
+        self._control("PUT", "/arm/resources", body)
 
     def mark(self) -> int:
         """Return a mark in the registry's record of requests."""
@@ -78,9 +96,31 @@ class Cloud:
         """Return how many requests of each kind the registry got since a mark, from anybody."""
         return dict(self._control("GET", f"/requests?since={mark}")["counts"])
 
-    def _control(self, method: str, path: str) -> Any:
+    def command(self, module: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a module as an operator runs the app's commands, with more settings if wanted."""
+        command = [sys.executable, "-m", module, *arguments]
+        environment = {**own_environment(), **self._settings, **settings}
+        return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+    @cached_property
+    def _settings(self) -> Mapping[str, str]:
+        """The environment in which the app works on this cloud, as `python -m localcloud env` prints it."""
+        command = [sys.executable, "-m", "localcloud", "env", "--state", str(self._state_file)]
+        environment = {**own_environment(), **chosen_settings(self._rules)}
+        ran = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+        exported = (shlex.split(line)[1].partition("=") for line in ran.stdout.splitlines())
+        return {**{name: value for name, _, value in exported}, **chosen_settings(self._rules)}
+
+    def published(self, event_type: str) -> list[dict[str, Any]]:
+        """Return what the events of a type say that taglock published."""
+        events = [each["event"] for each in self._control("GET", "/published")]
+        return [each["data"] for each in events if each["type"] == event_type]
+
+    def _control(self, method: str, path: str, body: object = None) -> Any:
         """Ask the control API; it listens on this machine only, over plain HTTP."""
-        request = Request(f"{self.state['control']['endpoint']}{path}", method=method)
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = Request(f"{self.state['control']['endpoint']}{path}", method=method, data=content, headers=headers)
         with open_directly(request, timeout=30) as response:
             return json.load(response)
 
@@ -93,7 +133,7 @@ def running(folder: Path, *, rules: Path) -> Iterator[Cloud]:
     state_file.unlink(missing_ok=True)
     free_ports = ("--port", "0", "--functions-port", "0")
     command = [sys.executable, "-m", "localcloud", "up", *free_ports, "--state", str(state_file)]
-    environment = {**own_environment(), "TAGLOCK_MODE": "enforce", "TAGLOCK_RULES": str(rules.resolve())}
+    environment = {**own_environment(), **chosen_settings(rules)}
     with log_file.open("wb") as log:
         child = subprocess.Popen(
             command,
@@ -105,9 +145,14 @@ def running(folder: Path, *, rules: Path) -> Iterator[Cloud]:
             start_new_session=True,
         )
     try:
-        yield Cloud(read_state(child, state_file, log_file))
+        yield Cloud(read_state(child, state_file, log_file), state_file=state_file, rules=rules)
     finally:
         end(child)
+
+
+def chosen_settings(rules: Path | None) -> Mapping[str, str]:
+    """Return the settings that the demonstration chooses itself."""
+    return {"TAGLOCK_MODE": "enforce", **({} if rules is None else {"TAGLOCK_RULES": str(rules.resolve())})}
 
 
 def own_environment() -> dict[str, str]:

@@ -36,7 +36,8 @@ def main() -> int:
     manifest = build(root_layers(), arguments.image)
     release = Release(repository=repository, tag=tag, manifest=manifest, shows="pushed by hand")
     try:
-        print(pushed(RegistryClient(Cloud(json.loads(arguments.state.read_bytes())).login), release))
+        cloud = Cloud(json.loads(arguments.state.read_bytes()), state_file=arguments.state)
+        print(pushed(RegistryClient(cloud.login), release))
     except (UnexpectedAnswer, OSError) as error:
         print(f"{arguments.image}: {error}", file=sys.stderr)
         return 1

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from demo.__main__ import RULES
+from demo.apps import apps
+from demo.checks import Checks
 from demo.cloud import CloudFailed, own_environment, running
+from demo.deploying import Deploying
+from demo.loosening import Loosening
+from demo.releases import Releases, root_layers
 from demo.report import CheckFailed, Report
 from demo.steps import Demonstration
 from tests.architecture.sources import ROOT
@@ -39,11 +44,14 @@ def test_every_check_of_the_demonstration_holds_and_nothing_stays_behind(tmp_pat
     command = [sys.executable, "-m", "demo"]
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
-    steps = re.findall(r"^(\d)\. ", ran.stdout, re.MULTILINE)
-    assert steps == ["1", "2", "3", "4", "5", "6", "7"]
+    steps = re.findall(r"^(\d+)\. ", ran.stdout, re.MULTILINE)
+    assert steps == [str(number) for number in range(1, 12)]
     assert re.search(r"prod/api:1\.4\.2 +tag +off +off +on +on +semver-releases$", ran.stdout, re.MULTILINE)
     assert re.search(r"regulated/ledger@sha256:\w+ +image +off +off +on +on +full-lock$", ran.stdout, re.MULTILINE)
     assert re.search(r"prod/api:latest +tag +on +on +on +on +\(none: free\)$", ran.stdout, re.MULTILINE)
+    assert re.search(r"apps/shop:latest +tag +on +on +on +on +\(none: free\)$", ran.stdout, re.MULTILINE)
+    assert re.search(r"apps/shop@\w+:\w+ +index +off +on +on +on +what-runs-in-production$", ran.stdout, re.MULTILINE)
+    assert re.search(r"^   LOOSENED +prod/api:1\.4\.2 ", ran.stdout, re.MULTILINE)
     assert shown_in_readme() <= {line.partition(". The demo took")[0] for line in ran.stdout.splitlines()}
     assert not left_running(tmp_path)
 
@@ -52,9 +60,11 @@ def shown_in_readme() -> set[str]:
     """Return the README's lines about steps, tags and the result; digests, ports and times differ between machines."""
     shown = re.search(r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     assert shown is not None
-    lines = {line for line in shown[1].splitlines() if re.match(r"\d\. |   (prod|regulated)/|All ", line)}
+    lines = {
+        line for line in shown[1].splitlines() if re.match(r"\d+\. |   (prod|regulated|apps)/|   LOOSENED|All ", line)
+    }
     kept = {line.partition(". The demo took")[0] for line in lines if "@sha256:" not in line}
-    assert len(kept) > 15
+    assert len(kept) > 25
     return kept
 
 
@@ -66,6 +76,27 @@ def test_a_release_that_is_not_locked_fails_the_demonstration_and_is_named(tmp_p
         demonstration = Demonstration(cloud, Report(), patience_seconds=3.0)
         with pytest.raises(CheckFailed, match=r"prod/bundle:2\.0\.0 shows delete on, write on, .*expected delete off"):
             demonstration.run()
+
+
+def test_what_runs_and_is_not_locked_fails_the_demonstration_and_is_named(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULES.read_text().replace('environments = ["production"]', 'environments = ["staging"]'))
+    with running(tmp_path / "cloud", rules=rules) as cloud:
+        checks = Checks(cloud, Report(), patience_seconds=2.0)
+        with pytest.raises(
+            CheckFailed, match=r"after 2 s: apps/shop@sha256:\w+ shows delete on, .*expected delete off"
+        ):
+            Deploying(checks, apps(root_layers())).run()
+
+
+def test_an_audit_that_finds_no_drift_fails_the_demonstration(tmp_path: Path, built: Releases) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('version = 1\n[[rule]]\nname = "all-free"\naction = "ignore"\n')
+    with running(tmp_path / "cloud", rules=rules) as cloud:
+        checks = Checks(cloud, Report(), patience_seconds=30.0)
+        checks.push(built.first())
+        with pytest.raises(CheckFailed, match="the verdict is CLEAN, expected DRIFT"):
+            Loosening(checks, locked=built.first()).run(tag_of=built.plain, child_of=built.two_platforms)
 
 
 def test_a_cloud_that_does_not_come_up_is_told_with_what_it_said(tmp_path: Path) -> None:
