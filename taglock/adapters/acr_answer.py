@@ -24,9 +24,8 @@ ROLE_BY_ACTION: dict[Action, str] = {
         "AcrPush and AcrPull cannot see locks"
     ),
     Action.METADATA_WRITE: (
-        "'Contributor' or a role with the data action Microsoft.ContainerRegistry/registries/repositories/"
-        "metadata/write, or 'Container Registry Repository Writer' on a registry with repository permissions; "
-        "AcrPush and AcrPull cannot lock"
+        "'Contributor' or the smaller role of docs/permissions.md, or 'Container Registry Repository Writer' on a "
+        "registry with repository permissions; AcrPush and AcrPull cannot lock"
     ),
     Action.CATALOG: (
         "'Reader', or 'Container Registry Repository Catalog Lister' on a registry with repository permissions"
