@@ -18,6 +18,7 @@ from bench.rows import Row, table, verdict
 from bench.sections.audit_peers import audit_peers
 from bench.sections.audits import audits, large_audits
 from bench.sections.cold_import import cold_import
+from bench.sections.deployments import deployments
 from bench.sections.duplicates import duplicate_deliveries
 from bench.sections.throughput import sustained
 from bench.sections.time_to_lock import indexes, plain_images
@@ -29,6 +30,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "plain": plain_images,
         "index": indexes,
         "throughput": sustained,
+        "deployments": deployments,
         "duplicates": duplicate_deliveries,
         "import": cold_import,
         "audits": audits,

@@ -35,6 +35,8 @@ class Effort:
     """Pushes before each measurement, so that connections and tokens are there."""
     sustained: int = 400
     """Pushes without a pause."""
+    deployments: int = 500
+    """Deployments without a pause."""
     duplicates: int = 5
     """Events that come again, in each repetition."""
     imports: int = 15

@@ -40,6 +40,10 @@ class Bare:
             return
         await asyncio.gather(tag, self._closure(push))
 
+    async def keep(self, push: Push) -> None:
+        """Send the one request that keeps a plain image from being deleted."""
+        await self._patch(push, push.digest)
+
     async def fetch(self, path: str) -> str | None:
         """Read one page and return the path of the next one, None on the last."""
         async with self._session.get(URL(f"{self._base}{path}", encoded=True)) as answer:

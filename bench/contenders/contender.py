@@ -12,6 +12,9 @@ class Contender(Protocol):
     async def lock(self, push: Push) -> None:
         """Lock the tag and the whole closure of one push; return when all is done."""
 
+    async def keep(self, push: Push) -> None:
+        """Lock the manifest of a plain image that was deployed; `push.event` tells of the deployment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contenders:

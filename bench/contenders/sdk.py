@@ -38,6 +38,10 @@ class Sdk:
             await client.update_manifest_properties(repository, child, can_delete=False)
         await client.update_manifest_properties(repository, tag.digest, can_delete=False)
 
+    async def keep(self, push: Push) -> None:
+        """Update the manifest of a plain image."""
+        await self._client.update_manifest_properties(push.repository, push.digest, can_delete=False)
+
     async def _children(self, push: Push, digest: str) -> list[str]:
         if not push.children:
             return []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.emulator import Emulator
 from bench.pushes import Push
+from handlers.image_deployed import image_deployed
 from handlers.image_pushed import image_pushed
 from taglock.adapters.acr_registry import AcrOptions, open_registry
 from taglock.adapters.credential import open_credential
@@ -33,6 +34,10 @@ class Taglock:
     async def lock(self, push: Push) -> None:
         """Handle the event of one push, the records in the ledger included."""
         await image_pushed(self._app, push.event)
+
+    async def keep(self, push: Push) -> None:
+        """Handle the event of one deployment, the records in the ledger included."""
+        await image_deployed(self._app, push.event)
 
 
 @asynccontextmanager

@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import SECTIONS, measured
+from bench.audits import Size
 from bench.emulator import BenchFailed, running
 from bench.pushes import Push, Shape, pushed
 from bench.rows import Row
+from bench.sections.deployments import Keeping, checked
 from bench.stage import Effort, own_core
 from bench.timing import delivered
 
-LITTLE = Effort(repetitions=1, singles=1, burst=3, warm=2, sustained=4, duplicates=1, imports=1)
+LITTLE = Effort(repetitions=1, singles=1, burst=3, warm=2, sustained=4, deployments=4, duplicates=1, imports=1)
+SMALL = Size(tags=20, repositories=2)
+"""For audits, whose sizes do not depend on the effort."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,11 @@ def before() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def rows(before: dict[str, str]) -> Mapping[str, Row]:
-    found = asyncio.run(measured(list(SECTIONS), LITTLE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.sections.audits.SIZES", (SMALL, Size(tags=40, repositories=2)))
+        patch.setattr("bench.sections.audit_peers.SIZE", SMALL)
+        patch.setattr("bench.sections.audit_peers.NAMES", ["prod/r0000", "prod/r0001"])
+        found = asyncio.run(measured(list(SECTIONS), LITTLE))
     assert len({row.name for row in found}) == len(found)
     return {row.name: row for row in found}
 
@@ -39,6 +47,12 @@ def test_requests_are_counted_for_all_three(rows: Mapping[str, Row]) -> None:
 def test_a_duplicate_event_sends_nothing(rows: Mapping[str, Row]) -> None:
     duplicate = rows["duplicate event: requests"]
     assert (duplicate.value, duplicate.floor, duplicate.peer) == (0, None, 12)
+
+
+def test_a_deployment_by_digest_sends_one_request_and_again_none(rows: Mapping[str, Row]) -> None:
+    deployed, again = rows["deployment by digest: requests"], rows["the same deployment again: requests"]
+    assert (deployed.value, deployed.floor, deployed.peer) == (1, 1, 4)
+    assert (again.value, again.floor, again.peer) == (0, None, None)
 
 
 def test_every_row_has_a_number_and_a_unit(rows: Mapping[str, Row]) -> None:
@@ -68,6 +82,17 @@ def test_cores_are_given_back() -> None:
 class Idle:
     async def lock(self, push: Push) -> None:
         return
+
+    async def keep(self, push: Push) -> None:
+        return
+
+
+async def test_a_contender_that_keeps_nothing_is_found_out(tmp_path: Path) -> None:
+    with running(tmp_path) as emulator:
+        images = pushed(emulator, "prod/api", shape=Shape.PLAIN, count=2)
+        found = await delivered(emulator, Keeping(Idle()), images)
+        with pytest.raises(BenchFailed, match="2 manifests"):
+            checked(found)
 
 
 async def test_a_contender_that_locks_nothing_is_found_out(tmp_path: Path) -> None:
