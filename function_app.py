@@ -53,6 +53,7 @@ async def on_due_work(timer: func.TimerRequest) -> None:
 
 AUDITS = "taglock-audits"
 STORAGE = "AzureWebJobsStorage"
+REPORTS = "taglock-reports"
 
 
 @app.function_name("drift_audit")
@@ -79,14 +80,25 @@ async def on_list_deployments(timer: func.TimerRequest) -> None:
 @app.function_name("audit_registry")
 @app.queue_trigger(arg_name="message", queue_name=AUDITS, connection=STORAGE)
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
-async def on_audit_registry(message: str, queue: func.Out[str]) -> None:
-    """Go on with one audit, and put it back while something is left."""
-    from handlers.audit_registry import audit_registry, put_back
+@app.blob_output(arg_name="page", path=REPORTS + "/{registry}/latest.html", connection=STORAGE)
+@app.blob_output(arg_name="report", path=REPORTS + "/{registry}/{audit_id}.json", connection=STORAGE)
+async def on_audit_registry(message: str, queue: func.Out[str], page: func.Out[str], report: func.Out[bytes]) -> None:
+    """Go on with one audit, and put it back while something is left; store the report of one that is finished.
+
+    The paths take the members of the message, which belongs to an audit of a registry on the allow-list when there is
+    a report (https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads).
+    """
+    from handlers.audit_registry import audit_registry, put_back, rendered
     from taglock.services import auditing
 
-    again = put_back(await audit_registry(auditing(), message))
+    went = await audit_registry(auditing(), message)
+    again = put_back(went)
     if again is not None:
         queue.set(again)
+    if went.report is not None:
+        texts = rendered(went.report)
+        page.set(texts.page)
+        report.set(texts.json)
 
 
 @app.function_name("audit")
@@ -116,6 +128,27 @@ async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
 
     found = await audit_progress(auditing(), req.route_params["id"])
     return _json(found or {"error": "no such audit"}, status=200 if found else 404)
+
+
+@app.function_name("report")
+@app.route(route="report/{registry}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@app.blob_input(
+    arg_name="page",
+    path=REPORTS + "/{registry}/latest.html",
+    connection=STORAGE,
+    data_type=func.DataType.BINARY,
+)
+async def on_report(req: func.HttpRequest, page: func.InputStream) -> func.HttpResponse:
+    """Serve the page of a registry's latest audit; `page` is None when there is no blob, which no annotation can say.
+
+    A route, not a query: the host cannot fill in a path from a query that is absent, and would answer 500.
+    """
+    from handlers.audit_request import is_audited, page_headers
+    from taglock.services import auditing
+
+    if page is None or not is_audited(auditing(), req.route_params["registry"]):
+        return _json({"error": "no report of such a registry"}, status=404)
+    return func.HttpResponse(page.read(), headers=page_headers())
 
 
 def _json(body: object, *, status: int) -> func.HttpResponse:

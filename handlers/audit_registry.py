@@ -1,5 +1,7 @@
 """An audit is to go on: read, repair or finish as far as the invocation's time reaches."""
 
+import msgspec
+
 from handlers.drift_audit import message_text, parse_message
 from taglock.domain.audit_report import AuditReport
 from taglock.domain.handled import Handled
@@ -9,6 +11,13 @@ from taglock.errors import InvalidRequest
 from taglock.telemetry import invocation
 
 TRIGGER = "audit_registry"
+
+
+class Rendered(msgspec.Struct, frozen=True, kw_only=True):
+    """A report as it is stored."""
+
+    page: str
+    json: bytes
 
 
 async def audit_registry(auditing: Auditing, text: str) -> WentOn:
@@ -34,6 +43,14 @@ async def audit_registry(auditing: Auditing, text: str) -> WentOn:
 def put_back(went: WentOn) -> str | None:
     """Return the message with which another invocation goes on, None when there is nothing left."""
     return message_text(went.message) if went.message is not None else None
+
+
+def rendered(report: AuditReport) -> Rendered:
+    """Return a report as a page for people and as JSON for programs."""
+    from taglock.reporting.html import html
+    from taglock.reporting.json_text import json_text
+
+    return Rendered(page=html(report), json=json_text(report))
 
 
 def _handled(registry: str, audit_id: str, went: WentOn) -> Handled:

@@ -10,6 +10,7 @@ from taglock.domain.reference import LoginServer, login_server
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.progress import progress_of
 from taglock.errors import InvalidRequest
+from taglock.reporting.policy import SERVING_HEADERS
 
 LONGEST_BODY = 4096
 TRIGGER = "audit_request"
@@ -31,6 +32,16 @@ async def audit_progress(auditing: Auditing, audit_id: str) -> dict[str, object]
         if found is not None:
             return {"registry": registry, "auditId": audit_id, **_told(found)}
     return None
+
+
+def is_audited(auditing: Auditing, registry: str) -> bool:
+    """Tell whether a registry is on the allow-list, spelled as it is there."""
+    return registry in auditing.app.known_registries.values()
+
+
+def page_headers() -> dict[str, str]:
+    """Return what is sent with the page of a report."""
+    return dict(SERVING_HEADERS)
 
 
 def beginnings_told(beginnings: Sequence[Beginning]) -> list[dict[str, object]]:

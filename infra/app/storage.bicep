@@ -1,4 +1,4 @@
-// The one storage account: the host's own files, the queue of audits, the ledger (tables), the package, dead letters.
+// The one storage account: the host's own files, the queue of audits, the ledger (tables), the package, reports, dead letters.
 // Nobody can use a key: shared key access is off, every client signs in.
 param token string
 param location string
@@ -52,6 +52,11 @@ resource package 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
 resource deadLetters 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: blobs
   name: 'dead-letters'
+}
+
+resource reports 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
+  parent: blobs
+  name: 'taglock-reports'
 }
 
 resource queues 'Microsoft.Storage/storageAccounts/queueServices@2025-01-01' = {

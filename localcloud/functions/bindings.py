@@ -68,6 +68,15 @@ class BlobOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlobInput:
+    """One blob that is read before each run; the path `container/name` may hold expressions."""
+
+    parameter: str
+    path: str
+    is_binary: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpOutput:
     """The answer to the request."""
 
@@ -98,6 +107,7 @@ class Function:
     name: str
     function_id: str
     trigger: Trigger
+    inputs: tuple[BlobInput, ...]
     outputs: tuple[Output, ...]
     retry: RetryPolicy | None
     script_file: str
@@ -109,7 +119,9 @@ def parse_function(metadata: RpcFunctionMetadata, settings: Mapping[str, str]) -
     raw = tuple(json.loads(text) for text in metadata.raw_bindings)
     try:
         triggers = [_trigger(each, metadata.name, settings) for each in raw if _is_trigger(each)]
-        outputs = tuple(_output(each, settings) for each in raw if not _is_trigger(each))
+        others = [each for each in raw if not _is_trigger(each)]
+        inputs = tuple(_blob_input(each, settings) for each in others if _is_blob_input(each))
+        outputs = tuple(_output(each, settings) for each in others if not _is_blob_input(each))
     except (InvalidSetting, UnsupportedBinding) as error:
         raise type(error)(f"function {metadata.name!r}: {error}") from error
     if len(triggers) != 1:
@@ -118,6 +130,7 @@ def parse_function(metadata: RpcFunctionMetadata, settings: Mapping[str, str]) -
         name=metadata.name,
         function_id=metadata.function_id,
         trigger=triggers[0],
+        inputs=inputs,
         outputs=outputs,
         retry=_retry(metadata.retry_options),
         script_file=metadata.script_file,
@@ -157,6 +170,18 @@ def _http(raw: Mapping[str, Any], name: str) -> HttpTrigger:
     )
 
 
+def _is_blob_input(raw: Mapping[str, Any]) -> bool:
+    return str(raw["type"]).lower() == "blob" and str(raw.get("direction", "")).lower() == "in"
+
+
+def _blob_input(raw: Mapping[str, Any], settings: Mapping[str, str]) -> BlobInput:
+    return BlobInput(
+        parameter=raw["name"],
+        path=resolve_settings(raw["path"], settings),
+        is_binary=str(raw.get("dataType", "")).lower() == "binary",
+    )
+
+
 def _output(raw: Mapping[str, Any], settings: Mapping[str, str]) -> Output:
     kind, outward = str(raw["type"]).lower(), str(raw.get("direction", "")).lower() == "out"
     if kind == "http" and outward:
@@ -166,7 +191,8 @@ def _output(raw: Mapping[str, Any], settings: Mapping[str, str]) -> Output:
     if kind == "blob" and outward:
         return BlobOutput(parameter=raw["name"], path=resolve_settings(raw["path"], settings))
     raise UnsupportedBinding(
-        f"binding {raw['type']!r}, direction {raw.get('direction')!r}: expected an HTTP, queue or blob output"
+        f"binding {raw['type']!r}, direction {raw.get('direction')!r}: "
+        "expected an HTTP, queue or blob output, or a blob input"
     )
 
 

@@ -23,4 +23,4 @@ class InvalidSetting(HostError):
 
 
 class OutputFailed(HostError):
-    """A function returned something that its output binding cannot write."""
+    """A function returned what its output binding cannot write, or a blob has no usable path."""

@@ -1,8 +1,9 @@
-"""Binding expressions: `%SETTING%` at start, `{rand-guid}` and `{DateTime[:format]}` at each write."""
+"""Binding expressions: `%SETTING%` at start; at each run `{rand-guid}`, `{DateTime[:format]}` and `{member}`."""
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from localcloud.functions.errors import InvalidSetting
@@ -26,21 +27,27 @@ def resolve_settings(text: str, settings: Mapping[str, str]) -> str:
     return _SETTING.sub(value, text)
 
 
-def fill(text: str, now: datetime) -> str:
-    """Return the text with `{rand-guid}` and `{DateTime}` filled in; InvalidSetting for any other token."""
-    return _TOKEN.sub(_filler(now), text)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """What expressions stand for in one run: the time, and what the trigger brought, names in lower case."""
 
+    now: datetime
+    members: Mapping[str, str] = field(default_factory=dict)
 
-def _filler(now: datetime) -> Callable[[re.Match[str]], str]:
-    def value(match: re.Match[str]) -> str:
+    def fill(self, text: str) -> str:
+        """Return the text with every expression filled in; InvalidSetting for one that stands for nothing."""
+        return _TOKEN.sub(self._value, text)
+
+    def _value(self, match: re.Match[str]) -> str:
         name, _, form = match.group(1).partition(":")
         if name.lower() == "rand-guid":
             return str(uuid.uuid4())
         if name.lower() == "datetime":
-            return _formatted(now, form or "yyyy-MM-ddTHH-mm-ssZ")
-        raise InvalidSetting(f"expression {match.group(0)!r}: expected {{rand-guid}} or {{DateTime}}")
-
-    return value
+            return _formatted(self.now, form or "yyyy-MM-ddTHH-mm-ssZ")
+        if name.lower() in self.members and not form:
+            return self.members[name.lower()]
+        known = ", ".join(f"{{{each}}}" for each in ("rand-guid", "DateTime", *self.members))
+        raise InvalidSetting(f"expression {match.group(0)!r}: expected one of {known}")
 
 
 def _formatted(now: datetime, form: str) -> str:

@@ -18,7 +18,6 @@ from localcloud.functions.draining import GRACE_SECONDS
 from localcloud.functions.event_grid_hook import EventGridHook
 from localcloud.functions.http_surface import HttpSurface
 from localcloud.functions.keys import Keys, OpenKeys
-from localcloud.functions.outputs import OutputWriter
 from localcloud.functions.queues import QueueListener
 from localcloud.functions.runner import Runner
 from localcloud.functions.settings import HostSettings, effective_settings, read_host_settings, read_local_values
@@ -92,8 +91,7 @@ class FunctionsHost:
         found = (parse_function(each, app_settings) for each in indexed)
         self.functions = {each.name: each for each in found if not _is_disabled(each, app_settings)}
         self.keys = self._keys()
-        outputs = OutputWriter(self._storage, self.clock.now)
-        self._runner = Runner(self._worker, outputs, self.clock, settings.function_timeout)
+        self._runner = Runner(self._worker, self._storage, self.clock, settings.function_timeout)
         timers = self._timers()
         await self._serve(settings, timers)
         self._listen(settings, timers)

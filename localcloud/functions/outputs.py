@@ -6,7 +6,7 @@ from datetime import datetime
 
 from localcloud.functions.bindings import BlobOutput, Function, QueueOutput
 from localcloud.functions.errors import OutputFailed
-from localcloud.functions.expressions import fill
+from localcloud.functions.expressions import Filling
 from localcloud.functions.protos import TypedData
 from localcloud.functions.storage import Storage
 from localcloud.functions.worker import Result
@@ -23,7 +23,7 @@ class OutputWriter:
         self._storage = storage
         self._now = now
 
-    async def write(self, function: Function, result: Result) -> None:
+    async def write(self, function: Function, result: Result, filling: Filling) -> None:
         """Write every queue and blob output of the run; OutputFailed says which one could not be written."""
         values = _values(result)
         for output in function.outputs:
@@ -31,9 +31,9 @@ class OutputWriter:
             if value is None:
                 continue
             if isinstance(output, QueueOutput):
-                await self._send(fill(output.queue, self._now()).lower(), value)
+                await self._send(filling.fill(output.queue).lower(), value)
             elif isinstance(output, BlobOutput):
-                await self._storage.put_blob(fill(output.path, self._now()), _content(value))
+                await self._storage.put_blob(filling.fill(output.path), _content(value))
 
     async def _send(self, queue: str, value: TypedData) -> None:
         bodies = message_bodies(value)

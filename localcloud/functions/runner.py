@@ -1,4 +1,4 @@
-"""One run of a function from value to outcome: time limit, output bindings, retry policy, and a record of what ran."""
+"""One run of a function from value to outcome: its bindings, time limit, retry policy, and a record of what ran."""
 
 import asyncio
 import logging
@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from localcloud.clock import Clock
+from localcloud.functions.binding_data import binding_data
 from localcloud.functions.bindings import Function
 from localcloud.functions.errors import HostError
+from localcloud.functions.expressions import Filling
+from localcloud.functions.inputs import read_inputs
 from localcloud.functions.outputs import OutputWriter
+from localcloud.functions.storage import Storage
 from localcloud.functions.worker import Call, Result, RetryState, Worker
 
 _LOGGER = logging.getLogger(__name__)
@@ -30,9 +34,10 @@ class Run:
 class Runner:
     """Runs functions one call at a time each, as many calls at once as are asked for."""
 
-    def __init__(self, worker: Worker, outputs: OutputWriter, clock: Clock, timeout: timedelta | None) -> None:
+    def __init__(self, worker: Worker, storage: Storage, clock: Clock, timeout: timedelta | None) -> None:
         self._worker = worker
-        self._outputs = outputs
+        self._storage = storage
+        self._outputs = OutputWriter(storage, clock.now)
         self._clock = clock
         self._timeout_seconds = timeout.total_seconds() if timeout is not None else None
         self.runs: deque[Run] = deque(maxlen=REMEMBERED_RUNS)
@@ -64,17 +69,22 @@ class Runner:
         return result
 
     async def _within_time(self, function: Function, call: Call) -> Result:
+        filling = Filling(now=self._clock.now(), members=binding_data(call.value))
+        try:
+            inputs = await read_inputs(self._storage, function, filling)
+        except (HostError, OSError) as error:
+            return Result(failure=f"{type(error).__name__}: {error}")
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                result = await self._worker.invoke(call)
+                result = await self._worker.invoke(replace(call, inputs=inputs))
         except TimeoutError:
             self.on_timeout(function)
             return Result(failure=f"TimeoutError: {function.name!r} ran longer than {self._timeout_seconds} seconds")
-        return result if result.failure is not None else await self._written(function, result)
+        return result if result.failure is not None else await self._written(function, result, filling)
 
-    async def _written(self, function: Function, result: Result) -> Result:
+    async def _written(self, function: Function, result: Result, filling: Filling) -> Result:
         try:
-            await self._outputs.write(function, result)
+            await self._outputs.write(function, result, filling)
         except (HostError, OSError) as error:
             return Result(failure=f"{type(error).__name__}: {error}")
         return result

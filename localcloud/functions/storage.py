@@ -52,6 +52,10 @@ class Storage(Protocol):
         """Write the blob `container/name`, over an older one if there is one."""
         ...
 
+    async def read_blob(self, path: str) -> bytes | None:
+        """Return the content of the blob `container/name`; None when it is not there."""
+        ...
+
     async def read_state(self, name: str) -> dict[str, Any] | None:
         """Return what the host noted under the name; None when it noted nothing."""
         ...
@@ -101,14 +105,12 @@ class FolderStorage:
 
     async def put_blob(self, path: str, content: bytes) -> None:
         """Write the blob `container/name`, over an older one if there is one."""
-        parts = PurePosixPath(path).parts
-        if len(parts) < 2 or path.startswith("/") or ".." in parts:
-            raise OutputFailed(f"blob path {path!r}: expected 'container/name'")
-        _write_whole(self._folder.joinpath("blobs", *parts), content)
+        _write_whole(self._blob(path), content)
 
-    def read_blob(self, path: str) -> bytes:
-        """Return a blob's content; FileNotFoundError when it is not there."""
-        return (self._folder / "blobs" / path).read_bytes()
+    async def read_blob(self, path: str) -> bytes | None:
+        """Return the content of the blob `container/name`; None when it is not there."""
+        blob = self._blob(path)
+        return blob.read_bytes() if blob.is_file() else None
 
     async def read_state(self, name: str) -> dict[str, Any] | None:
         """Return what the host noted under the name; None when it noted nothing."""
@@ -118,6 +120,12 @@ class FolderStorage:
     async def write_state(self, name: str, state: dict[str, Any]) -> None:
         """Note something under the name, to be read after a restart."""
         _write_whole(self._folder / "state" / f"{name}.json", json.dumps(state).encode())
+
+    def _blob(self, path: str) -> Path:
+        parts = PurePosixPath(path).parts
+        if len(parts) < 2 or path.startswith("/") or ".." in parts:
+            raise OutputFailed(f"blob path {path!r}: expected 'container/name'")
+        return self._folder.joinpath("blobs", *parts)
 
     def _messages(self, queue: str) -> Iterator[Message]:
         for path in sorted((self._folder / "queues" / queue).glob("*.json")):

@@ -31,11 +31,12 @@ class RetryState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One run of one function: the trigger's value and what is known about it."""
+    """One run of one function: the trigger's value, what is known about it, and what input bindings read."""
 
     function_id: str
     parameter: str
     value: TypedData
+    inputs: Mapping[str, TypedData] = field(default_factory=dict)
     metadata: Mapping[str, TypedData] = field(default_factory=dict)
     trace_parent: str | None = None
     retry: RetryState = RetryState()
@@ -81,7 +82,10 @@ class Worker:
         invocation = SimpleNamespace(
             invocation_id=str(uuid.uuid4()),
             function_id=call.function_id,
-            input_data=[protos.ParameterBinding(name=call.parameter, data=call.value)],
+            input_data=[
+                protos.ParameterBinding(name=name, data=data)
+                for name, data in {call.parameter: call.value, **call.inputs}.items()
+            ],
             trigger_metadata=dict(call.metadata),
             trace_context=SimpleNamespace(
                 trace_parent=call.trace_parent or _new_trace_parent(), trace_state="", attributes={}

@@ -118,6 +118,7 @@ TABLE = (
             "taglock.domain",
             "taglock.ports",
             "taglock.enforcement",
+            "taglock.reporting",
             "taglock.telemetry",
             "taglock.errors",
         ),

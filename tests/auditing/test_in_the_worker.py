@@ -1,6 +1,7 @@
 """Audits as Azure runs them: Microsoft's worker, a timer, a queue and HTTP, over the whole local cloud."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest_asyncio
 from localcloud.cloud import CloudOptions, LocalCloud
 from localcloud.registry.seeding import Bulk, seed_bulk
 from localcloud.registry.times import TICKS_PER_SECOND
+from taglock.reporting.policy import SERVING_HEADERS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
@@ -66,6 +68,50 @@ async def test_an_audit_that_is_asked_for_runs_through_the_queue_and_tells_its_p
     assert (event["data"]["auditId"], event["data"]["byKind"]) == (begun["auditId"], {"UNLOCKED": 1})
 
 
+async def reported(cloud: LocalCloud, registry: str) -> tuple[int, dict[str, str], str]:
+    functions = cloud.state.functions
+    assert functions is not None
+    async with (
+        aiohttp.ClientSession(headers={"x-functions-key": functions.keys.master}) as http,
+        http.get(f"{functions.endpoint}/api/report/{registry}") as answer,
+    ):
+        return answer.status, dict(answer.headers), await answer.text()
+
+
+async def test_a_finished_audit_stores_its_report_and_the_page_is_served_with_its_policy(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    registry = cloud.registry.login_server
+    status, _, body = await reported(cloud, registry)
+    assert (status, json.loads(body)) == (404, {"error": "no report of such a registry"})
+    _, answer = await asked(cloud, "POST", "/api/audit", {})
+    audit_id = answer["audits"][0]["auditId"]
+    await finished(cloud, audit_id)
+    async with asyncio.timeout(SECONDS):
+        while status != 200:  # outputs are written after the function has ended
+            await asyncio.sleep(0.1)
+            status, headers, page = await reported(cloud, registry)
+    assert headers.items() >= SERVING_HEADERS.items()
+    assert page.lower().startswith("<!doctype html>")
+    assert "DRIFT" in page
+    assert registry in page
+    (stored,) = tmp_path.rglob(f"taglock-reports/{registry}/{audit_id}.json")
+    report = json.loads(stored.read_bytes())
+    assert (report["audit_id"], report["verdict"], report["by_kind"]) == (audit_id, "DRIFT", {"UNLOCKED": 1})
+
+
+async def test_a_report_of_a_registry_that_is_not_on_the_allow_list_is_not_served(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    known = cloud.registry.login_server
+    for registry in (known, "other.azurecr.io"):
+        planted = tmp_path / "storage" / "blobs" / "taglock-reports" / registry / "latest.html"
+        planted.parent.mkdir(parents=True)
+        planted.write_text("planted")
+    assert (await reported(cloud, known))[::2] == (200, "planted")
+    assert (await reported(cloud, "other.azurecr.io"))[0] == 404
+
+
 async def test_the_timer_puts_one_message_for_each_registry_on_the_queue(cloud: LocalCloud) -> None:
     status, _ = await asked(cloud, "POST", "/admin/functions/drift_audit", {"input": ""})
     assert status == 202
@@ -87,5 +133,6 @@ async def test_without_a_key_nobody_begins_or_watches_an_audit(cloud: LocalCloud
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{functions.endpoint}/api/audit") as answer:
             assert answer.status == 401
-        async with http.get(f"{functions.endpoint}/api/audit/x") as answer:
-            assert answer.status == 401
+        for path in ("audit/x", f"report/{cloud.registry.login_server}"):
+            async with http.get(f"{functions.endpoint}/api/{path}") as answer:
+                assert answer.status == 401

@@ -8,7 +8,7 @@ import pytest
 
 from localcloud.functions.bindings import Function, HttpTrigger
 from localcloud.functions.errors import InvalidSetting, UnsupportedBinding
-from localcloud.functions.expressions import fill, resolve_settings
+from localcloud.functions.expressions import Filling, resolve_settings
 from localcloud.functions.host import FunctionsHost, HostOptions
 from localcloud.functions.keys import AuthLevel
 from localcloud.functions.outputs import message_bodies
@@ -94,13 +94,14 @@ def test_settings_in_expressions_are_resolved_or_named() -> None:
 
 
 def test_moments_and_new_ids_are_filled_in_at_each_write() -> None:
-    assert fill("{DateTime:yyyy/MM/dd-HH.mm.ss.fff}", NOW) == "2026/03/02-04.05.06.007"
-    assert fill("{datetime}", NOW) == "2026-03-02T04-05-06Z"
-    first, second = fill("{rand-guid}", NOW), fill("{rand-guid}", NOW)
+    filling = Filling(now=NOW)
+    assert filling.fill("{DateTime:yyyy/MM/dd-HH.mm.ss.fff}") == "2026/03/02-04.05.06.007"
+    assert filling.fill("{datetime}") == "2026-03-02T04-05-06Z"
+    first, second = filling.fill("{rand-guid}"), filling.fill("{rand-guid}")
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
     assert first != second
     with pytest.raises(InvalidSetting, match=r"\{queueTrigger\}"):
-        fill("{queueTrigger}", NOW)
+        filling.fill("{queueTrigger}")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_value_for_a_queue_becomes_messages(value: TypedData, bodies: list[str])
 def http_function(route: str, *methods: str) -> Function:
     trigger = HttpTrigger(parameter="r", route=route, methods=frozenset(methods), auth_level=AuthLevel.ANONYMOUS)
     return Function(
-        name=route, function_id="", trigger=trigger, outputs=(), retry=None, script_file="", raw_bindings=()
+        name=route, function_id="", trigger=trigger, inputs=(), outputs=(), retry=None, script_file="", raw_bindings=()
     )
 
 
