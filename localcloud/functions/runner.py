@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from localcloud.clock import Clock
-from localcloud.functions.binding_data import binding_data
 from localcloud.functions.bindings import Function
 from localcloud.functions.errors import HostError
 from localcloud.functions.expressions import Filling
 from localcloud.functions.inputs import read_inputs
 from localcloud.functions.outputs import OutputWriter
+from localcloud.functions.payload_members import payload_members
 from localcloud.functions.storage import Storage
 from localcloud.functions.worker import Call, Result, RetryState, Worker
 
@@ -69,7 +69,7 @@ class Runner:
         return result
 
     async def _within_time(self, function: Function, call: Call) -> Result:
-        filling = Filling(now=self._clock.now(), members=binding_data(call.value))
+        filling = Filling(now=self._clock.now(), members=payload_members(call.value))
         try:
             inputs = await read_inputs(self._storage, function, filling)
         except (HostError, OSError) as error:

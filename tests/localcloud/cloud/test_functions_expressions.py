@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from localcloud.functions.binding_data import binding_data
 from localcloud.functions.errors import InvalidSetting
 from localcloud.functions.expressions import Filling
+from localcloud.functions.payload_members import payload_members
 from localcloud.functions.protos import RpcHttp, TypedData
 from tests.localcloud.cloud.hosting import START
 
 
 def filled(text: str, value: TypedData) -> str:
-    return Filling(now=START, members=binding_data(value)).fill(text)
+    return Filling(now=START, members=payload_members(value)).fill(text)
 
 
 def test_a_member_of_a_json_message_and_a_parameter_of_a_route_fill_a_path() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from localcloud.functions.protos import TypedData
 
 
-def binding_data(value: TypedData) -> Mapping[str, str]:
+def payload_members(value: TypedData) -> Mapping[str, str]:
     """Return the values by their names in lower case, as the .NET host compares names; nothing for other payloads."""
     if value.http is not None:
         return {name.lower(): text for name, text in value.http.params.items()}
