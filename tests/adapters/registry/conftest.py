@@ -6,31 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from taglock.adapters.acr_registry import AcrOptions, AcrRegistry, open_registry
 from tests.adapters.registry.peer import Credential, Peer, listening
 
 type Open = Callable[..., AcrRegistry]
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def authority_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("authority") / "ca.pem"
-    authority.cert_pem.write_to_path(file)
-    return file
-
-
-@pytest.fixture(scope="session")
-def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    return context
 
 
 @pytest.fixture(autouse=True)
