@@ -4,6 +4,7 @@
 the text of a message.
 """
 
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Self
 
@@ -163,6 +164,36 @@ class UntrustedAnswer(RegistryError):
     def __init__(self, reason: str, *, operation: str, target: str, status: int | None = None) -> None:
         super().__init__(reason, operation=operation, target=target, status=status, code="UNTRUSTED_ANSWER")
         self.transient = True  # bounded by the due work's last attempt; an operator is told then
+
+
+class Refusal(StrEnum):
+    """Why an act of a person was refused as things are; nothing was changed."""
+
+    ACKNOWLEDGE_REQUIRED = "acknowledge-required"
+    CHANGED_MEANWHILE = "changed-meanwhile"
+    DIGEST_DIFFERS = "digest-differs"
+    ENDING = "ending"
+    LIMIT_EXCEEDED = "limit-exceeded"
+    NOT_LOCKED = "not-locked"
+    PLAN_CHANGED = "plan-changed"
+    QUARANTINED = "quarantined"
+    RUNNING = "running"
+    TWO_PERSONS_REQUIRED = "two-persons-required"
+    WRONG_STATE = "wrong-state"
+
+
+class ActRefused(TaglockError):
+    """An act that cannot be done as things are; `members` tell what has to change, as plain JSON values."""
+
+    def __init__(self, refusal: Refusal, reason: str, **members: object) -> None:
+        self.refusal = refusal
+        self.reason = reason
+        self.members = members
+        super().__init__(f"{refusal}: {reason}")
+
+
+class UnknownAct(TaglockError):
+    """No act has such an id, or it is of another kind."""
 
 
 class LedgerError(TaglockError):

@@ -7,6 +7,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from taglock.domain.acts.act import Act, ActTarget, ListedAct
+from taglock.domain.acts.marks import Marks
 from taglock.domain.attributes import Off
 from taglock.domain.audit.rows import AuditRow
 from taglock.domain.deployment import Coverage, Deployment, ResourceChanged, Workload
@@ -60,10 +62,17 @@ class ProvenRepository(msgspec.Struct, frozen=True, kw_only=True):
     proven_at: datetime
 
 
-class DueWork(msgspec.Struct, frozen=True, kw_only=True):
-    """A lock, or the reading of a resource, that could not be finished yet and when to go on with it."""
+class ActDue(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
+    """An act that is not at its end: its begin or end is unfinished, or it ends by itself later."""
 
-    subject: Subject | ResourceChanged
+    act: str
+    registry: LoginServer
+
+
+class DueWork(msgspec.Struct, frozen=True, kw_only=True):
+    """A lock, an act, or the reading of a resource, that could not be finished yet and when to go on with it."""
+
+    subject: Subject | ResourceChanged | ActDue
     created_at: datetime
     due_at: datetime
     attempts: int
@@ -132,18 +141,24 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
+ActRow = Act | ActTarget | ListedAct | Marks
+
 Stored = (
-    Release
-    | ProvenManifest
-    | ProvenRepository
-    | DueWork
-    | Finding
-    | OutboundEvent
-    | JournalEntry
-    | Workload
-    | Deployment
-    | Coverage
-) | AuditRow
+    (
+        Release
+        | ProvenManifest
+        | ProvenRepository
+        | DueWork
+        | Finding
+        | OutboundEvent
+        | JournalEntry
+        | Workload
+        | Deployment
+        | Coverage
+    )
+    | AuditRow
+    | ActRow
+)
 
 
 class _Versioned[T](msgspec.Struct):
@@ -214,7 +229,7 @@ DUE_RESOURCES = "due/-"
 """The partition of resources that are still to be read; no login server starts with a hyphen."""
 
 
-def due_key(subject: Subject | ResourceChanged) -> RowKey:
+def due_key(subject: Subject | ResourceChanged | ActDue) -> RowKey:
     """Return where the due work of a subject is kept: one row however often its event is delivered."""
     match subject:
         case ImagePushed():
@@ -225,6 +240,8 @@ def due_key(subject: Subject | ResourceChanged) -> RowKey:
             return RowKey(due_partition(subject.registry), f"{_fitting(image)}/{workload_id(subject.workload)}")
         case ResourceChanged():
             return RowKey(DUE_RESOURCES, workload_id(str(subject.resource)))
+        case ActDue():
+            return RowKey(due_partition(subject.registry), f"act/{subject.act}")
 
 
 def workload_id(workload: str) -> str:

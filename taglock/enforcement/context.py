@@ -1,6 +1,7 @@
 """What every trigger works with: the ports and the few limits, bundled once by the composition root."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 
@@ -25,6 +26,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Manifests of one closure; more is a finding (TAGLOCK_MAX_CLOSURE)."""
 
 
+class ActPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What acts of people are bound to."""
+
+    two_person_lift: bool = False
+    """Whether another principal than the one who quarantined must lift (TAGLOCK_TWO_PERSON_LIFT)."""
+    longest_grant: timedelta = timedelta(hours=8)
+    """From the first unlock to the last extension's end (TAGLOCK_MAX_GRANT)."""
+    bulk: int = 200
+    """Releases that one retirement in bulk may take (TAGLOCK_MAX_ACTIONS)."""
+
+
 class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
     """The ports and limits that locking needs."""
 
@@ -38,6 +50,7 @@ class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     mode: Mode
     limits: Limits = Limits()
+    acts: ActPolicy = ActPolicy()
     arm: Arm | None = None
     """Azure Resource Manager; None where only registries are asked."""
     subscriptions: tuple[str, ...] = ()

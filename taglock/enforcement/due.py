@@ -7,7 +7,7 @@ from taglock.domain.deployment import ResourceChanged
 from taglock.domain.due import is_due
 from taglock.domain.event import ImagePushed
 from taglock.domain.handled import Handled
-from taglock.domain.ledger import DUE_RESOURCES, DueWork, due_partition, restored
+from taglock.domain.ledger import DUE_RESOURCES, ActDue, DueWork, due_partition, restored
 from taglock.domain.row import Row
 from taglock.domain.subject import ImageRuns
 from taglock.enforcement.context import Enforcement
@@ -87,6 +87,8 @@ class _Resumption:
                 return [await lock_running(self._app, runs, work)]
             case ResourceChanged() as changed:
                 return await read_resource(self._app, changed, work)
+            case ActDue() as act:
+                return await _resume_act(self._app, act, work)
 
     def _budget(self) -> Budget:
         limits = self._app.limits
@@ -101,5 +103,18 @@ class _Resumption:
         self._handled.append(Handled(trigger=TRIGGER, outcome=outcome, image=self._partition, problems=(problem,)))
 
 
+async def _resume_act(app: Enforcement, due: ActDue, work: Work) -> Sequence[Handled]:
+    """Go on with an act; what only acts need is loaded now."""
+    from taglock.enforcement.acts.resuming import resume_act
+
+    return await resume_act(app, due, work)
+
+
 def _name(due: DueWork) -> str:
-    return str(due.subject.resource) if isinstance(due.subject, ResourceChanged) else due.subject.image
+    match due.subject:
+        case ResourceChanged(resource=resource):
+            return str(resource)
+        case ActDue(act=act):
+            return f"act {act}"
+        case subject:
+            return subject.image

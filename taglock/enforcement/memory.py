@@ -9,6 +9,7 @@ from taglock.domain.attempt import Known
 from taglock.domain.closure import is_index
 from taglock.domain.deployment import ResourceChanged
 from taglock.domain.ledger import (
+    ActDue,
     DueWork,
     Finding,
     FindingKind,
@@ -90,7 +91,7 @@ def _restored[T: Stored](kind: type[T], row: Row | None, problems: list[str]) ->
 async def recall_proofs(app: Enforcement, plan: LockPlan, due: DueWork, digests: Sequence[Digest]) -> Iterable[Digest]:
     """Return those manifests that an earlier attempt of this work has proved. Never indexes (see ClosureWalk)."""
     subject = due.subject
-    assert not isinstance(subject, ResourceChanged)  # a resource is read, not locked
+    assert not isinstance(subject, ResourceChanged | ActDue)  # a resource is read, an act has targets of its own
     try:
         rows = await app.rows.read([manifest_key(subject.registry, subject.repository, digest) for digest in digests])
         proofs = [restored(ProvenManifest, row.body) for row in rows if row is not None]
