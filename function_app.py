@@ -53,7 +53,9 @@ async def on_due_work(timer: func.TimerRequest) -> None:
 
 AUDITS = "taglock-audits"
 STORAGE = "AzureWebJobsStorage"
-REPORTS = "taglock-reports"
+LATEST = "taglock-reports/{registry}/latest"
+DATED = "taglock-reports/dated/{registry}/{started}"
+"""Below `dated/`, so that one prefix tells the storage account what to delete some day (infra/app/storage.bicep)."""
 
 
 @app.function_name("drift_audit")
@@ -80,13 +82,23 @@ async def on_list_deployments(timer: func.TimerRequest) -> None:
 @app.function_name("audit_registry")
 @app.queue_trigger(arg_name="message", queue_name=AUDITS, connection=STORAGE)
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
-@app.blob_output(arg_name="page", path=REPORTS + "/{registry}/latest.html", connection=STORAGE)
-@app.blob_output(arg_name="report", path=REPORTS + "/{registry}/{audit_id}.json", connection=STORAGE)
-async def on_audit_registry(message: str, queue: func.Out[str], page: func.Out[str], report: func.Out[bytes]) -> None:
+@app.blob_output(arg_name="page", path=LATEST + ".html", connection=STORAGE)
+@app.blob_output(arg_name="report", path=LATEST + ".json", connection=STORAGE)
+@app.blob_output(arg_name="dated_page", path=DATED + ".html", connection=STORAGE)
+@app.blob_output(arg_name="dated_report", path=DATED + ".json", connection=STORAGE)
+async def on_audit_registry(
+    message: str,
+    queue: func.Out[str],
+    page: func.Out[str],
+    report: func.Out[bytes],
+    dated_page: func.Out[str],
+    dated_report: func.Out[bytes],
+) -> None:
     """Go on with one audit, and put it back while something is left; store the report of one that is finished.
 
-    The paths take the members of the message, which belongs to an audit of a registry on the allow-list when there is
-    a report (https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns#json-payloads).
+    The paths take members of the message, which is that of an audit of a registry on the allow-list when there is a
+    report: "JSON payloads" in https://learn.microsoft.com/azure/azure-functions/functions-bindings-expressions-patterns.
+    If storing fails, the host delivers the message again, and the report is made again from the ledger.
     """
     from handlers.audit_registry import audit_registry, put_back, rendered
     from taglock.services import auditing
@@ -98,7 +110,9 @@ async def on_audit_registry(message: str, queue: func.Out[str], page: func.Out[s
     if went.report is not None:
         texts = rendered(went.report)
         page.set(texts.page)
+        dated_page.set(texts.page)
         report.set(texts.json)
+        dated_report.set(texts.json)
 
 
 @app.function_name("audit")
@@ -122,7 +136,7 @@ async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResp
 @app.function_name("audit_progress")
 @app.route(route="audit/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
-    """Tell how far an audit has come."""
+    """Tell how far an audit has come, or what came of an earlier one."""
     from handlers.audit_request import audit_progress
     from taglock.services import auditing
 
@@ -134,7 +148,7 @@ async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="report/{registry}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @app.blob_input(
     arg_name="page",
-    path=REPORTS + "/{registry}/latest.html",
+    path=LATEST + ".html",
     connection=STORAGE,
     data_type=func.DataType.BINARY,
 )

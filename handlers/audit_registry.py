@@ -55,6 +55,8 @@ def rendered(report: AuditReport) -> Rendered:
 
 def _handled(registry: str, audit_id: str, went: WentOn) -> Handled:
     report = went.report
+    if went.outcome == "repeated":  # its verdict and its findings were told before
+        return Handled(trigger=TRIGGER, outcome=went.outcome, event_id=audit_id, image=registry)
     return Handled(
         trigger=TRIGGER,
         outcome=report.verdict.lower() if report is not None else went.outcome,

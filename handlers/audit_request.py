@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from handlers.drift_audit import Beginning, begin_audits
-from taglock.domain.audit.rows import AuditRun
+from taglock.domain.audit.rows import AuditRun, Phase
+from taglock.domain.audit_report import Coverage, PastAudit
 from taglock.domain.reference import LoginServer, login_server
 from taglock.enforcement.audit.context import Auditing
-from taglock.enforcement.audit.progress import progress_of
+from taglock.enforcement.audit.progress import Progress, progress_of
 from taglock.errors import InvalidRequest
 from taglock.reporting.policy import SERVING_HEADERS
 
@@ -26,7 +27,7 @@ async def audit_now(auditing: Auditing, body: bytes) -> Sequence[Beginning]:
 
 
 async def audit_progress(auditing: Auditing, audit_id: str) -> dict[str, object] | None:
-    """Return how far an audit has come, None when there is no such audit."""
+    """Return how far an audit has come, or what came of an earlier one; None when there is no such audit."""
     for registry in sorted(set(auditing.app.known_registries.values())):
         found = await progress_of(auditing.app, registry, audit_id)
         if found is not None:
@@ -51,23 +52,46 @@ def beginnings_told(beginnings: Sequence[Beginning]) -> list[dict[str, object]]:
     ]
 
 
-def _told(run: AuditRun) -> dict[str, object]:
-    coverage = run.coverage
+def _told(found: Progress) -> dict[str, object]:
+    run = _run_told(found.run) if found.run is not None else {}
+    past = _past_told(found.past) if found.past is not None else {}
+    return {**run, **past}
+
+
+def _run_told(run: AuditRun) -> dict[str, object]:
     return {
         "phase": run.phase,
         "mode": run.mode,
         "startedAt": run.started_at.isoformat(),
         "updatedAt": run.updated_at.isoformat(),
         "finishedAt": run.finished_at.isoformat() if run.finished_at is not None else None,
-        "repositories": coverage.repositories.seen,
-        "tags": coverage.tags.seen,
-        "manifests": coverage.manifests.seen,
-        "unread": coverage.unread_total,
+        **_coverage_told(run.coverage),
+        "tags": run.coverage.tags.seen,
+        "manifests": run.coverage.manifests.seen,
         "requests": run.requests,
         "repairPlanned": run.planned_targets,
         "repairRefused": run.refused,
         "verdict": run.verdict or None,
     }
+
+
+def _past_told(past: PastAudit) -> dict[str, object]:
+    return {
+        "phase": Phase.FINISHED,
+        "startedAt": past.started_at.isoformat(),
+        "finishedAt": past.finished_at.isoformat(),
+        "tags": past.tags,
+        "manifests": past.manifests,
+        "verdict": past.verdict,
+        "findings": past.findings,
+        "newFindings": past.new,
+        "byKind": dict(past.by_kind),
+        **(_coverage_told(past.coverage) if past.coverage is not None else {}),
+    }
+
+
+def _coverage_told(coverage: Coverage) -> dict[str, object]:
+    return {"repositories": coverage.repositories.seen, "unread": coverage.unread_total}
 
 
 def _registries(auditing: Auditing, body: bytes) -> Sequence[LoginServer]:

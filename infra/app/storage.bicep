@@ -59,6 +59,37 @@ resource reports 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
   name: 'taglock-reports'
 }
 
+// Dated reports would be kept for ever. The latest ones lie outside of the prefix: an audit that stopped must not lose its
+// last report. https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-overview
+resource lifeCycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'delete-dated-reports'
+          type: 'Lifecycle'
+          enabled: true
+          definition: {
+            filters: {
+              blobTypes: ['blockBlob']
+              prefixMatch: ['${reports.name}/dated/']
+            }
+            actions: {
+              baseBlob: {
+                delete: {
+                  daysAfterModificationGreaterThan: 90
+                }
+              }
+            }
+          }
+        }
+      ]
+    }
+  }
+}
+
 resource queues 'Microsoft.Storage/storageAccounts/queueServices@2025-01-01' = {
   parent: account
   name: 'default'

@@ -152,6 +152,8 @@ class PastAudit(msgspec.Struct, frozen=True, kw_only=True):
     tags: int
     manifests: int
     by_kind: Mapping[str, int] = {}
+    coverage: Coverage | None = None
+    """Its counts, without the names of what was not looked at; None of an audit that kept none."""
 
 
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):

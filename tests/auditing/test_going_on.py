@@ -153,7 +153,7 @@ async def test_an_audit_that_runs_out_of_time_goes_on_with_the_next_message(made
 
 async def test_a_message_of_another_audit_is_dropped(made: Audits) -> None:
     await made.audit()
-    message = AuditMessage(registry=made.local.login_server, audit_id="another", sequence=0)
+    message = AuditMessage(registry=made.local.login_server, audit_id="another", sequence=0, started="")
     assert (await made.one_invocation(message)).outcome == "dropped"
 
 

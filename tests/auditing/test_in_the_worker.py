@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from taglock.reporting.policy import SERVING_HEADERS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
+PAUSE_SECONDS = 30
+"""Before a message is delivered again (host.json)."""
 
 
 @pytest_asyncio.fixture
@@ -68,6 +71,21 @@ async def test_an_audit_that_is_asked_for_runs_through_the_queue_and_tells_its_p
     assert (event["data"]["auditId"], event["data"]["byKind"]) == (begun["auditId"], {"UNLOCKED": 1})
 
 
+async def run_of(cloud: LocalCloud, function: str, *, number: int) -> dict[str, Any]:
+    """Wait until a function has run so often, and return that run."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            _, told = await asked(cloud, "GET", "/admin/localcloud/runs")
+            runs = [each for each in told["runs"] if each["function"] == function]
+            if len(runs) > number:
+                return dict(runs[number])
+            await asyncio.sleep(0.1)
+
+
+def blob(folder: Path, name: str) -> Path:
+    return folder / "storage" / "blobs" / "taglock-reports" / name
+
+
 async def reported(cloud: LocalCloud, registry: str) -> tuple[int, dict[str, str], str]:
     functions = cloud.state.functions
     assert functions is not None
@@ -95,9 +113,46 @@ async def test_a_finished_audit_stores_its_report_and_the_page_is_served_with_it
     assert page.lower().startswith("<!doctype html>")
     assert "DRIFT" in page
     assert registry in page
-    (stored,) = tmp_path.rglob(f"taglock-reports/{registry}/{audit_id}.json")
-    report = json.loads(stored.read_bytes())
+    report = json.loads(blob(tmp_path, f"{registry}/latest.json").read_bytes())
     assert (report["audit_id"], report["verdict"], report["by_kind"]) == (audit_id, "DRIFT", {"UNLOCKED": 1})
+    dated = f"dated/{registry}/{datetime.fromisoformat(report['started_at']):%Y-%m-%dT%H-%M-%SZ}"
+    for suffix in ("html", "json"):
+        latest = blob(tmp_path, f"{registry}/latest.{suffix}")
+        assert blob(tmp_path, f"{dated}.{suffix}").read_bytes() == latest.read_bytes()
+
+
+async def test_a_report_that_could_not_be_stored_is_made_again_when_its_message_comes_back(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    registry = cloud.registry.login_server
+    in_the_way = blob(tmp_path, f"{registry}/latest.json") / "a blob is no folder"
+    in_the_way.mkdir(parents=True)
+    _, answer = await asked(cloud, "POST", "/api/audit", {})
+    audit_id = answer["audits"][0]["auditId"]
+    first = await run_of(cloud, "audit_registry", number=0)
+    assert "latest.json" in first["failure"]
+    assert (await finished(cloud, audit_id))["verdict"] == "DRIFT"
+    in_the_way.rmdir()
+    in_the_way.parent.rmdir()
+    requests = cloud.registry.traffic.total
+    await asked(cloud, "POST", "/admin/localcloud/clock", {"advance_seconds": PAUSE_SECONDS})
+    assert (await run_of(cloud, "audit_registry", number=1))["failure"] is None
+    assert json.loads(blob(tmp_path, f"{registry}/latest.json").read_bytes())["audit_id"] == audit_id
+    assert cloud.registry.traffic.total == requests
+    completed = [each for each in cloud.topic.published if each.event["type"] == "Taglock.AuditCompleted"]
+    assert len(completed) == 1
+
+
+async def test_an_earlier_audit_is_told_of_in_numbers_once_another_has_begun(cloud: LocalCloud) -> None:
+    told = []
+    for _ in range(2):
+        _, answer = await asked(cloud, "POST", "/api/audit", {})
+        told.append(await finished(cloud, answer["audits"][0]["auditId"]))
+    _, earlier = await asked(cloud, "GET", f"/api/audit/{told[0]['auditId']}")
+    assert earlier == {name: told[0][name] for name in earlier}
+    assert (earlier["verdict"], earlier["findings"], earlier["byKind"]) == ("DRIFT", 1, {"UNLOCKED": 1})
+    assert (earlier["tags"], earlier["repositories"], earlier["unread"]) == (30, 1, 0)
+    assert told[1]["newFindings"] == 0
 
 
 async def test_a_report_of_a_registry_that_is_not_on_the_allow_list_is_not_served(
@@ -105,7 +160,7 @@ async def test_a_report_of_a_registry_that_is_not_on_the_allow_list_is_not_serve
 ) -> None:
     known = cloud.registry.login_server
     for registry in (known, "other.azurecr.io"):
-        planted = tmp_path / "storage" / "blobs" / "taglock-reports" / registry / "latest.html"
+        planted = blob(tmp_path, f"{registry}/latest.html")
         planted.parent.mkdir(parents=True)
         planted.write_text("planted")
     assert (await reported(cloud, known))[::2] == (200, "planted")

@@ -31,6 +31,7 @@ SOURCES: Mapping[str, str] = {
     "Microsoft.Storage/storageAccounts": STORAGE,
     "Microsoft.Storage/storageAccounts/blobServices": STORAGE,
     "Microsoft.Storage/storageAccounts/blobServices/containers": STORAGE,
+    "Microsoft.Storage/storageAccounts/managementPolicies": STORAGE,
     "Microsoft.Storage/storageAccounts/queueServices": STORAGE,
     "Microsoft.Storage/storageAccounts/queueServices/queues": STORAGE,
     "Microsoft.Web/serverfarms": WEB,

@@ -116,8 +116,3 @@ def test_no_log_line_that_the_alerts_read_is_sampled_away() -> None:
 def test_the_queue_of_audits_is_the_one_that_the_app_uses() -> None:
     queue = unwrapped(template("app/storage.bicep").resources["audits"]["config"])["name"]
     assert f'AUDITS = "{queue}"' in (ROOT / "function_app.py").read_text()
-
-
-def test_the_container_of_reports_is_the_one_that_the_app_uses() -> None:
-    container = unwrapped(template("app/storage.bicep").resources["reports"]["config"])["name"]
-    assert f'REPORTS = "{container}"' in (ROOT / "function_app.py").read_text()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import replace
 from datetime import datetime
 from heapq import nsmallest
 
@@ -123,6 +124,7 @@ def past_of(report: AuditReport) -> PastAudit:
         tags=report.coverage.tags.seen,
         manifests=report.coverage.manifests.seen,
         by_kind=report.by_kind,
+        coverage=replace(report.coverage, remarks=(), unread=()),
     )
 
 

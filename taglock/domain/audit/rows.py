@@ -1,7 +1,7 @@
 """What the ledger remembers of audits: the run under way, its plan, earlier ones, and the children of indexes."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
@@ -26,6 +26,8 @@ class AuditMessage(msgspec.Struct, frozen=True, kw_only=True):
     registry: LoginServer
     audit_id: str
     sequence: int
+    started: str
+    """When the audit began, as `2026-11-24T16-35-00Z`: the host puts it into the names of reports."""
 
 
 class AuditRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,12 @@ class AuditRun(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None = None
     verdict: str = ""
     """Of the finished audit."""
+
+
+def message_of(registry: LoginServer, run: AuditRun) -> AuditMessage:
+    """Return the one message that may go on with a run."""
+    started = f"{run.started_at.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    return AuditMessage(registry=registry, audit_id=run.audit_id, sequence=run.sequence, started=started)
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +118,10 @@ def run_key(registry: LoginServer) -> RowKey:
 def baseline_key(registry: LoginServer) -> RowKey:
     """Return where it is kept since when a registry is watched."""
     return RowKey(audit_partition(registry), "baseline")
+
+
+PAST = ("past/", "past0")
+"""Between these keys are a registry's finished audits."""
 
 
 def past_key(registry: LoginServer, audit_id: str, started_at: datetime) -> RowKey:

@@ -42,24 +42,40 @@ def merged(found: Finding, known: Finding | None) -> Finding:
 
 def opened(row: Row | None) -> Finding | None:
     """Return the open finding of a row; a row that cannot be read counts as none."""
-    try:
-        finding = restored(Finding, row.body) if row is not None else None
-    except LedgerError:
-        return None
+    finding = _restored(row) if row is not None else None
     return finding if finding is not None and finding.closed_at is None else None
+
+
+def was_open(finding: Finding, at: datetime) -> bool:
+    """Tell whether a finding was open at a time, whatever has become of it."""
+    return finding.first_seen <= at and (finding.closed_at is None or finding.closed_at > at)
 
 
 async def open_findings(app: Enforcement, registry: LoginServer) -> AsyncIterator[Finding]:
     """Yield a registry's open findings, in the order of their keys."""
+    async for finding in every_finding(app, registry):
+        if finding.closed_at is None:
+            yield finding
+
+
+async def every_finding(app: Enforcement, registry: LoginServer) -> AsyncIterator[Finding]:
+    """Yield a registry's findings, closed ones too, in the order of their keys; a row that cannot be read is none."""
     start = ""
     while True:
         rows = await app.rows.scan(f"finding/{registry}", start=start, limit=PAGE)
         for row in rows:
-            if (finding := opened(row)) is not None:
+            if (finding := _restored(row)) is not None:
                 yield finding
         if len(rows) < PAGE:
             return
         start = rows[-1].key.key + "\0"
+
+
+def _restored(row: Row) -> Finding | None:
+    try:
+        return restored(Finding, row.body)
+    except LedgerError:
+        return None
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,9 @@
 """The end of an audit: close what no longer holds, say what was found, tell the outside, remember it in numbers."""
 
+from collections import deque
 from collections.abc import Sequence
+from copy import replace
+from datetime import datetime
 
 from taglock.domain.announcement import outbox_rows
 from taglock.domain.audit.reporting import Ending, OpenFindings, events_of, past_of, report_of
@@ -8,20 +11,19 @@ from taglock.domain.audit.rows import (
     AuditRun,
     Phase,
     PlannedImage,
-    audit_partition,
     past_key,
     plan_partition,
 )
-from taglock.domain.audit_report import AuditReport, PastAudit
+from taglock.domain.audit_report import AuditReport, AuditVerdict, PastAudit
 from taglock.domain.ledger import Finding, FindingKind, Severity, restored, stored
 from taglock.domain.reference import LoginServer
 from taglock.domain.row import Change, Delete, Upsert
 from taglock.enforcement.audit.context import Auditing
-from taglock.enforcement.audit.findings import Closing, open_findings, record_findings
+from taglock.enforcement.audit.findings import Closing, every_finding, open_findings, record_findings, was_open
 from taglock.enforcement.audit.kept import Kept
+from taglock.enforcement.audit.past import past_audits
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import publish, write
-from taglock.errors import LedgerError
 
 HISTORY = 30
 """Earlier audits that a report shows."""
@@ -31,26 +33,43 @@ PAGE = 1000
 async def finish(auditing: Auditing, registry: LoginServer, kept: Kept) -> AuditReport:
     """End an audit whose phases are complete and return its report; repeating it ends in the same."""
     app, run = auditing.app, kept.run
+    now = run.finished_at or app.clock.now()
     await record_findings(app, _own_findings(registry, run))
-    found, closed = await _sorted_out(app, registry, run)
-    history = await _history(app, registry, run)
-    planned = await _planned(app, registry, run.audit_id)
-    ending = Ending(
-        registry=registry,
-        run=run,
-        planned=planned,
-        history=history,
-        closed=closed,
-        now=run.finished_at or app.clock.now(),
-    )
-    report = report_of(ending, found)
+    found, closed = await _sorted_out(app, registry, run, now)
+    report = report_of(await _ending(app, registry, run, closed=closed, now=now), found)
     events = events_of(report, found) if app.publisher is not None else []
     past = past_of(report)
     await write(app, [*outbox_rows(events), Upsert(past_key(registry, past.audit_id, past.started_at), stored(past))])
     await publish(app, events)
-    await _forget_plans(app, registry, history)
+    await _forget_plans(app, registry, report.history)
     await kept.change(phase=Phase.FINISHED, finished_at=report.finished_at, verdict=report.verdict)
     return report
+
+
+async def report_again(app: Enforcement, registry: LoginServer, run: AuditRun) -> AuditReport:
+    """Return the report of an audit that is finished, as it was then; nothing is written and nobody is told again.
+
+    What an event has found or closed since is not in it.
+    """
+    finished = run.finished_at or run.updated_at
+    found, closed = OpenFindings(run), 0
+    async for finding in every_finding(app, registry):
+        if was_open(finding, finished):
+            found.take(finding)
+        closed += finding.closed_at == finished
+    report = report_of(await _ending(app, registry, run, closed=closed, now=finished), found)
+    return replace(report, verdict=AuditVerdict(run.verdict))
+
+
+async def _ending(app: Enforcement, registry: LoginServer, run: AuditRun, *, closed: int, now: datetime) -> Ending:
+    return Ending(
+        registry=registry,
+        run=run,
+        planned=await _planned(app, registry, run.audit_id),
+        history=await _history(app, registry, run),
+        closed=closed,
+        now=now,
+    )
 
 
 def _own_findings(registry: LoginServer, run: AuditRun) -> Sequence[Finding]:
@@ -81,12 +100,14 @@ def _finding(registry: LoginServer, run: AuditRun, kind: FindingKind, subject: s
     )
 
 
-async def _sorted_out(app: Enforcement, registry: LoginServer, run: AuditRun) -> tuple[OpenFindings, int]:
+async def _sorted_out(
+    app: Enforcement, registry: LoginServer, run: AuditRun, now: datetime
+) -> tuple[OpenFindings, int]:
     """Close what no longer holds; return what stays open and how many were closed."""
     unread = tuple(each.subject for each in run.coverage.unread)
     closing = Closing(
         started_at=run.started_at,
-        now=app.clock.now(),
+        now=now,
         unread=unread,
         everything_unread=registry in unread or run.coverage.unread_total > len(unread),
     )
@@ -101,18 +122,11 @@ async def _sorted_out(app: Enforcement, registry: LoginServer, run: AuditRun) ->
 
 
 async def _history(app: Enforcement, registry: LoginServer, run: AuditRun) -> tuple[PastAudit, ...]:
-    past: list[PastAudit] = []
-    start = "past/"
-    while True:
-        rows = await app.rows.scan(audit_partition(registry), start=start, end="past0", limit=PAGE)
-        for row in rows:
-            try:
-                past.append(restored(PastAudit, row.body))
-            except LedgerError:
-                continue  # of a newer version: a gap in the trend
-        if len(rows) < PAGE:
-            return tuple(each for each in past if each.audit_id != run.audit_id)[-HISTORY:]
-        start = rows[-1].key.key + "\0"
+    past = deque[PastAudit](maxlen=HISTORY)
+    async for each in past_audits(app, registry):
+        if each.audit_id != run.audit_id:
+            past.append(each)
+    return tuple(past)
 
 
 async def _planned(app: Enforcement, registry: LoginServer, audit_id: str) -> Sequence[PlannedImage]:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from taglock.domain.audit.rows import AuditMessage, AuditRun, Phase
+from taglock.domain.audit.rows import AuditMessage, AuditRun, Phase, message_of
 from taglock.domain.audit.sums import added
 from taglock.domain.audit_report import AuditReport, Coverage, Unread
 from taglock.domain.ledger import derived_id
 from taglock.domain.reference import LoginServer
 from taglock.enforcement.audit.context import Auditing
-from taglock.enforcement.audit.finishing import finish
+from taglock.enforcement.audit.finishing import finish, report_again
 from taglock.enforcement.audit.kept import Kept, begin_over_damage, begin_run, is_stale, read_run
 from taglock.enforcement.audit.listing import ListingPhase
 from taglock.enforcement.audit.repairing import RepairPhase
@@ -30,7 +30,7 @@ class WentOn(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one invocation."""
 
     outcome: str
-    """dropped, continued or finished."""
+    """dropped, continued, finished, or repeated when it was finished before and only its report is made again."""
     message: AuditMessage | None = None
     """To be put on the queue, so that another invocation goes on."""
     report: AuditReport | None = None
@@ -61,7 +61,7 @@ async def begin_audit(auditing: Auditing, registry: LoginServer) -> Begun:
         return _begun(registry, run)
     if kept is not None and kept.run.phase is not Phase.FINISHED:
         stale = is_stale(kept.run, now=now, seconds=auditing.limits.stale_seconds)
-        message = _message(registry, kept.run) if stale else None
+        message = message_of(registry, kept.run) if stale else None
         return Begun(audit_id=kept.run.audit_id, joined=True, message=message)
     try:
         await begin_run(app, registry, run, over=kept)
@@ -73,22 +73,20 @@ async def begin_audit(auditing: Auditing, registry: LoginServer) -> Begun:
 async def go_on(auditing: Auditing, message: AuditMessage, progress: Callable[[AuditRun], None] = _silent) -> WentOn:
     """Go on with an audit until it is finished or the invocation's time is used up.
 
-    A message whose sequence is not the ledger's is dropped. Raises LedgerError when the ledger does not answer.
+    A message that is not the run's own is dropped. The message that finished the audit makes its report again: it comes
+    back when the report could not be stored. Raises LedgerError when the ledger does not answer.
     """
     registry = message.registry
     kept = await read_run(auditing.app, registry)
-    if kept is None or not _is_current(kept.run, message):
+    if kept is None or message != message_of(registry, kept.run):
         return WentOn(outcome="dropped")
+    if kept.run.phase is Phase.FINISHED:
+        return WentOn(outcome="repeated", report=await report_again(auditing.app, registry, kept.run))
     try:
         await kept.change(attempts=kept.run.attempts + 1)
         return await _go_on(auditing, registry, kept, progress)
     except LedgerConflict:
         return WentOn(outcome="dropped")  # another invocation went on with it meanwhile
-
-
-def _is_current(run: AuditRun, message: AuditMessage) -> bool:
-    same = run.audit_id == message.audit_id and run.sequence == message.sequence
-    return same and run.phase is not Phase.FINISHED
 
 
 async def _go_on(auditing: Auditing, registry: LoginServer, kept: Kept, progress: Callable[[AuditRun], None]) -> WentOn:
@@ -125,12 +123,8 @@ async def _leave_listing(auditing: Auditing, kept: Kept) -> None:
 
 async def _put_back(registry: LoginServer, kept: Kept) -> WentOn:
     await kept.change(sequence=kept.run.sequence + 1)
-    return WentOn(outcome="continued", message=_message(registry, kept.run))
+    return WentOn(outcome="continued", message=message_of(registry, kept.run))
 
 
 def _begun(registry: LoginServer, run: AuditRun) -> Begun:
-    return Begun(audit_id=run.audit_id, joined=False, message=_message(registry, run))
-
-
-def _message(registry: LoginServer, run: AuditRun) -> AuditMessage:
-    return AuditMessage(registry=registry, audit_id=run.audit_id, sequence=run.sequence)
+    return Begun(audit_id=run.audit_id, joined=False, message=message_of(registry, run))

@@ -1,12 +1,34 @@
-"""How far an audit has come."""
+"""How far an audit has come, or what came of it."""
 
-from taglock.domain.audit.rows import AuditRun
+import msgspec
+
+from taglock.domain.audit.rows import AuditRun, Phase, past_key
+from taglock.domain.audit_report import PastAudit
+from taglock.domain.ledger import restored
 from taglock.domain.reference import LoginServer
 from taglock.enforcement.audit.kept import read_run
+from taglock.enforcement.audit.past import past_audit
 from taglock.enforcement.context import Enforcement
 
 
-async def progress_of(app: Enforcement, registry: LoginServer, audit_id: str) -> AuditRun | None:
-    """Return the run of an audit, None when it is not the latest one of the registry."""
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger knows of one audit: its run as long as no other has begun, its numbers once it is finished."""
+
+    run: AuditRun | None = None
+    past: PastAudit | None = None
+
+
+async def progress_of(app: Enforcement, registry: LoginServer, audit_id: str) -> Progress | None:
+    """Return what is known of an audit of a registry, None when there is none of this name."""
     kept = await read_run(app, registry)
-    return kept.run if kept is not None and kept.run.audit_id == audit_id else None
+    if kept is None or kept.run.audit_id != audit_id:
+        past = await past_audit(app, registry, audit_id)
+        return Progress(past=past) if past is not None else None
+    return Progress(run=kept.run, past=await _numbers(app, registry, kept.run))
+
+
+async def _numbers(app: Enforcement, registry: LoginServer, run: AuditRun) -> PastAudit | None:
+    if run.phase is not Phase.FINISHED:
+        return None
+    (row,) = await app.rows.read([past_key(registry, run.audit_id, run.started_at)])
+    return restored(PastAudit, row.body) if row is not None else None
