@@ -25,6 +25,9 @@ class Registry(Protocol):
     async def repository(self, repository: Repository) -> RepositoryState:
         """Read a repository's own attributes."""
 
+    async def tags_of(self, repository: Repository, digest: Digest) -> Sequence[TagState]:
+        """List the tags that point at a manifest, with their attributes (all pages); hidden tags are not listed."""
+
     async def update_tag(self, update: AttributeUpdate) -> TagState:
         """Update a tag's attributes; the answer is the full object and so the proof."""
 

@@ -13,7 +13,8 @@ from taglock.adapters.acr_wire import WireAttributes, decoded, expect, moment
 from taglock.adapters.http_answer import Answer
 from taglock.domain.attributes import Off
 from taglock.domain.listing import SETS, ListedManifest, ListedRepository, ListedTag
-from taglock.domain.reference import Digest, LoginServer, Repository, Tag, digest, repository, tag
+from taglock.domain.reference import Digest, LoginServer, Repository, Tag, Target, digest, repository, tag, tag_target
+from taglock.domain.state import TagState
 from taglock.errors import InvalidReference
 
 
@@ -86,6 +87,19 @@ def listed_tags(call: Call, answer: Answer, name: Repository) -> tuple[ListedTag
     wire = decoded(_tags_decoder, call, answer)
     _expect_about(call, wire, name)
     return tuple(_named(call, lambda: [_tag(call, entry) for entry in wire.tags or ()]))
+
+
+def tag_states(call: Call, answer: Answer, target: Target) -> tuple[TagState, ...]:
+    """Return the tags on a page of a repository as if each had been read by itself."""
+    return tuple(
+        TagState(
+            target=tag_target(target.registry, target.repository, listed.name),
+            digest=listed.digest,
+            off=listed.off,
+            updated_at=listed.updated_at,
+        )
+        for listed in listed_tags(call, answer, target.repository)
+    )
 
 
 def listed_manifests(call: Call, answer: Answer, name: Repository) -> tuple[ListedManifest, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from taglock.adapters.acr_answer import next_path, untrusted
 from taglock.adapters.acr_call import AcrOptions, Action, Call, Category, Need, Priority
 from taglock.adapters.acr_content import ACCEPTED_MANIFESTS, OCI_INDEX, manifest_content, referrer_digests
-from taglock.adapters.acr_listing import AcrListing
+from taglock.adapters.acr_listing import LARGEST_PAGE, AcrListing
+from taglock.adapters.acr_listing_wire import tag_states
 from taglock.adapters.acr_pipeline import Channel
 from taglock.adapters.acr_wire import manifest_state, repository_state, tag_state, update_body
 from taglock.domain.reference import (
@@ -77,6 +78,26 @@ class AcrRegistry:
         call = self._read("read repository", target)
         return repository_state(call, await self._channel.send(call), target)
 
+    async def tags_of(self, repository: Repository, digest: Digest) -> list[TagState]:
+        """List the tags that point at a manifest: one request for a thousand of them.
+
+        The next page's Link forgets `digest=` (recorded by the Azure SDKs), so each page is asked for by name, and a
+        tag of another digest is left out wherever it came from. A page that does not go on raises UntrustedAnswer.
+        """
+        target = repository_target(self.login_server, repository)
+        found: list[TagState] = []
+        after = ""
+        while True:
+            call = self._read("list tags of", target, path=tags_path(target, digest, after))
+            answer = await self._channel.send(call)
+            page = tag_states(call, answer, target)
+            found += [state for state in page if state.digest == digest]
+            if next_path(call, answer) is None:
+                return found
+            if not page or page[-1].target.name <= after:
+                raise untrusted(call, f"a page that ends at or before {after!r} with a next one, expected progress")
+            after = page[-1].target.name
+
     async def update_tag(self, update: AttributeUpdate) -> TagState:
         """Update a tag's attributes; the answer is returned as it is, also when it is not what was asked."""
         call = self._update("update tag", update, TargetKind.TAG)
@@ -122,10 +143,10 @@ class AcrRegistry:
             following = next_path(call, page)
         return list(found)
 
-    def _read(self, operation: str, target: Target) -> Call:
+    def _read(self, operation: str, target: Target, *, path: str = "") -> Call:
         return Call(
             method="GET",
-            path=attributes_path(target),
+            path=path or attributes_path(target),
             operation=operation,
             target=str(target),
             category=Category.READ,
@@ -174,3 +195,9 @@ def attributes_path(target: Target) -> str:
     if target.kind is TargetKind.MANIFEST:
         return f"{name}/_manifests/{quote(target.name, safe='')}"
     return name
+
+
+def tags_path(target: Target, digest: Digest, after: str) -> str:
+    """Return path and query of the tags of one digest behind a name, '' for the first page."""
+    query = {"digest": digest, "n": str(LARGEST_PAGE)} | ({"last": after} if after else {})
+    return f"{attributes_path(target)}/_tags?{urlencode(query)}"

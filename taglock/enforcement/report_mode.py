@@ -27,6 +27,10 @@ class ReportOnly:
         """Read a repository's own attributes."""
         return await self._registry.repository(repository)
 
+    async def tags_of(self, repository: Repository, digest: Digest) -> Sequence[TagState]:
+        """List the tags that point at a manifest."""
+        return await self._registry.tags_of(repository, digest)
+
     async def content(self, repository: Repository, digest: Digest) -> ManifestContent:
         """Read a manifest's content."""
         return await self._registry.content(repository, digest)
