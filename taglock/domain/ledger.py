@@ -62,11 +62,19 @@ class ProvenRepository(msgspec.Struct, frozen=True, kw_only=True):
     proven_at: datetime
 
 
+class Purpose(StrEnum):
+    """Why an act is looked at again."""
+
+    GO_ON = "go-on"  # its updates are unfinished, or somebody undid one: all of them are made again
+    LOOK = "look"  # everything is proved, and a time has to be kept: the review of a quarantine, the end of a grant
+
+
 class ActDue(msgspec.Struct, frozen=True, kw_only=True, tag="act"):
     """An act that is not at its end: its begin or end is unfinished, or it ends by itself later."""
 
     act: str
     registry: LoginServer
+    purpose: Purpose = Purpose.GO_ON
 
 
 class DueWork(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +101,8 @@ class FindingKind(StrEnum):
     LOOSENED = "LOOSENED"
     ORPHAN_LOCK = "ORPHAN_LOCK"
     PARTLY_LOCKED = "PARTLY_LOCKED"
+    QUARANTINE_BROKEN = "QUARANTINE_BROKEN"
+    QUARANTINE_OVERDUE = "QUARANTINE_OVERDUE"
     RELEASE_MISSING = "RELEASE_MISSING"
     REPAIR_REFUSED = "REPAIR_REFUSED"
     TAG_MOVED = "TAG_MOVED"
@@ -139,6 +149,10 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     already: int = 0
     failed: int = 0
     problems: tuple[str, ...] = ()
+    actor: str = ""
+    """Who acted; '' for an automatic trigger."""
+    reason: str = ""
+    """What the actor gave as reason."""
 
 
 ActRow = Act | ActTarget | ListedAct | Marks

@@ -1,7 +1,7 @@
 """An act of a person: what was asked for, by whom and why, and how far it has come."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -147,6 +147,8 @@ class ActTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ACTS = "acts"
+END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
+"""Ranges are read upwards only, so what is listed newest first is ordered by what is left of time."""
 
 
 def act_key(act_id: str) -> RowKey:
@@ -165,8 +167,9 @@ def act_target_key(act_id: str, target: Target) -> RowKey:
 
 
 def listed_key(act: Act) -> RowKey:
-    """Return where an act is listed, by kind and in the order of time; the row holds the id alone."""
-    return RowKey(ACTS, f"{act.kind}/{act.created_at:%Y-%m-%dT%H:%M:%S.%f}/{act.id}")
+    """Return where an act is listed, by kind and newest first; the row holds the id alone."""
+    age = (END_OF_TIME - act.created_at) // timedelta(microseconds=1)
+    return RowKey(ACTS, f"{act.kind}/{age:018d}/{act.id}")
 
 
 class ListedAct(msgspec.Struct, frozen=True, kw_only=True):
