@@ -1,0 +1,1 @@
+"""What travels over HTTP, without HTTP: callers, bodies, problems and the document that describes them."""
