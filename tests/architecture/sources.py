@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("function_app.py", "handlers/", "taglock/")
-CODE = (*SHIPPED, "localcloud/", "demo/", "bench/")
+CODE = (*SHIPPED, "localcloud/", "demo/", "bench/", "tools/")
 
 
 @cache

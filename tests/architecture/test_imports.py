@@ -17,7 +17,7 @@ from tests.architecture.sources import (
     tree_of,
 )
 
-OWN = ("taglock", "handlers", "function_app", "localcloud", "demo", "bench", "tests")
+OWN = ("taglock", "handlers", "function_app", "localcloud", "demo", "bench", "tools", "tests")
 SLOW_SDKS = ("azure", "aiohttp")
 """Importing these costs a cold start between 40 and 140 ms, so only functions may."""
 
@@ -138,6 +138,7 @@ TABLE = (
     # It only moves the app's clock; what it finds is checked by the rest, which shares no code with the app.
     Row(("demo.later_audit",), own=("taglock",), outside=tuple(sys.stdlib_module_names)),
     Row(("demo",), own=("demo",), outside=tuple(sys.stdlib_module_names)),
+    Row(("tools",), own=("tools",)),
     Row(("bench",), own=OWN, sdks=SLOW_SDKS, eager_sdks=SLOW_SDKS),
 )
 

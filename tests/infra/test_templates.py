@@ -145,7 +145,9 @@ def test_no_broad_role_is_given_anywhere() -> None:
 def test_azd_makes_these_files_and_deploys_the_app_that_they_tag() -> None:
     azure = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
     assert (INFRA / f"{azure['infra']['module']}.bicep").is_file()
-    assert azure["services"] == {"app": {"project": ".", "language": "python", "host": "function"}}
+    app = dict(azure["services"]["app"])
+    assert {app.pop("hooks")["prepackage"]["posix"]["run"]} == {"make package"}
+    assert app == {"project": ".", "dist": "dist/app", "remoteBuild": False, "language": "python", "host": "function"}
     assert "'azd-service-name': 'app'" in template("app/function-app.bicep").text
     for hook in azure["hooks"]["postdeploy"].values():
         assert (ROOT / hook["run"]).is_file()

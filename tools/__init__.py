@@ -1,0 +1,1 @@
+"""What builds the deployed package and watches what it is made of; nothing of it is deployed."""

@@ -1,0 +1,1 @@
+"""The deployed folder and its zip."""

@@ -1,0 +1,1 @@
+"""What other people's packages are, which licences they have, and what is known against them."""
