@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from taglock.cli import audit, check, deployed, diff, explain, plan, schema, show
+from taglock.cli import audit, check, deployed, diff, doctor, explain, plan, schema, show
 from taglock.errors import InvalidInput
 
-COMMANDS = (check, explain, schema, deployed, show, plan, audit, diff)
+COMMANDS = (check, explain, schema, deployed, show, plan, audit, diff, doctor)
 """Each has `add_to(subparsers)`, which sets `run`: a function from the parsed arguments to the exit code."""
 INVALID = 2
 

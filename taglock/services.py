@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
     from taglock.adapters.acr_registry import AcrRegistry
+    from taglock.adapters.arm_surroundings import ArmSurroundings
     from taglock.enforcement.audit.context import Auditing
+    from taglock.enforcement.doctor.context import Doctoring
 
 APP_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -87,6 +89,28 @@ class Services:
             max_actions=self.settings.max_actions,
         )
 
+    @cached_property
+    def doctoring(self) -> "Doctoring":
+        """The ports of the doctor; what only it uses is loaded now."""
+        from taglock.adapters.topic_connection import reach
+        from taglock.domain.doctor_app import HttpAuthorisation
+        from taglock.enforcement.doctor.context import Doctoring
+
+        settings = self.settings
+        return Doctoring(
+            app=self.enforcement,
+            grants=self.registry,
+            listings=lambda login_server: self.registry(login_server).listing(),
+            surroundings=self._open_surroundings(),
+            reach_topic=reach,
+            rules_changed_at=lambda: _changed_at(settings.rules),
+            ledger=settings.ledger,
+            topic=settings.topic_endpoint,
+            audit_schedule=settings.audit_schedule,
+            registry_tier=settings.registry_tier,
+            http=HttpAuthorisation(wanted=getattr(settings, "http_auth", ""), platform=settings.platform_auth),
+        )
+
     def registry(self, login_server: LoginServer) -> "AcrRegistry":
         """Return a registry of the allow-list, opened once; raise InvalidConfiguration for any other host."""
         from taglock.adapters.acr_registry import AcrOptions, open_registry
@@ -112,6 +136,13 @@ class Services:
         from taglock.adapters.arm_reader import open_arm
 
         opened = open_arm(self.settings.arm_endpoint, credential=self._credential())
+        self._opened.push_async_callback(opened.aclose)
+        return opened
+
+    def _open_surroundings(self) -> "ArmSurroundings":
+        from taglock.adapters.arm_surroundings import open_surroundings
+
+        opened = open_surroundings(self.settings.arm_endpoint, credential=self._credential())
         self._opened.push_async_callback(opened.aclose)
         return opened
 
@@ -158,6 +189,13 @@ def open_services(environment: Mapping[str, str], *, folder: Path = APP_FOLDER) 
     return Services(read_settings(environment, folder=folder))
 
 
+def _changed_at(file: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
 @cache
 def worker_services() -> Services:
     """Return the services of this Functions worker: built at the first invocation, for the life of the process."""
@@ -172,3 +210,8 @@ def enforcement() -> Enforcement:
 def auditing() -> "Auditing":
     """Return the ports of this Functions worker with which it audits."""
     return worker_services().auditing
+
+
+def doctoring() -> "Doctoring":
+    """Return the ports of this Functions worker with which the doctor examines it; raises InvalidConfiguration."""
+    return worker_services().doctoring

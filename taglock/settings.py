@@ -42,6 +42,7 @@ STORAGE_ACCOUNT = "AzureWebJobsStorage__accountName"
 TABLE_SERVICE = "AzureWebJobsStorage__tableServiceUri"
 INSTANCE = "WEBSITE_INSTANCE_ID"
 CLIENT_ID = "AZURE_CLIENT_ID"
+PLATFORM_AUTH = "WEBSITE_AUTH_ENABLED"
 
 DEFAULT_SQLITE = ".taglock/ledger.sqlite"
 LARGEST_CLOSURE = 100_000
@@ -123,6 +124,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_repair: AuditRepair
     audit_grace: timedelta
     max_actions: int
+    audit_schedule: str
+    """As it is set: the Functions host reads it, and the doctor judges it."""
+    platform_auth: bool
+    """App Service Authentication stands in front of the HTTP functions."""
 
     @property
     def audience(self) -> str:
@@ -151,6 +156,8 @@ def read_settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         audit_repair=reader.value(AUDIT_REPAIR, AuditRepair, "none or locks", default=AuditRepair.NONE),
         audit_grace=reader.value(AUDIT_GRACE, _grace, GRACE_EXPECTED, default=timedelta(minutes=15)),
         max_actions=reader.value(MAX_ACTIONS, _actions, ACTIONS_EXPECTED, default=200),
+        audit_schedule=reader.text(AUDIT_SCHEDULE),
+        platform_auth=reader.text(PLATFORM_AUTH).lower() == "true",
     )
     if settings.default_registry is not None and settings.default_registry not in settings.registries.values():
         expected = "one of TAGLOCK_REGISTRIES"

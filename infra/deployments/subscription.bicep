@@ -22,15 +22,26 @@ var actions = [
   'Microsoft.ContainerInstance/containerGroups/read'
 ]
 
+// What the doctor reads of what surrounds the registries here (docs/doctor.md); tests/doctor compares them.
+// https://learn.microsoft.com/azure/role-based-access-control/permissions/containers and .../management-and-governance
+var doctorActions = [
+  'Microsoft.ContainerRegistry/registries/read'
+  'Microsoft.ContainerRegistry/registries/tasks/read'
+  'Microsoft.ContainerRegistry/registries/replications/read'
+  'Microsoft.Authorization/roleAssignments/read'
+  'Microsoft.Authorization/locks/read'
+  'Microsoft.EventGrid/topics/read'
+]
+
 resource reader 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(subscription().id, 'taglock-deployments')
   properties: {
     roleName: 'taglock deployments ${subscription().subscriptionId}'
-    description: 'Read which images run: container apps, jobs, web apps, container groups.'
+    description: 'Read which images run, and what surrounds registries: policies, tasks, role assignments, locks.'
     type: 'CustomRole'
     permissions: [
       {
-        actions: actions
+        actions: concat(actions, doctorActions)
         notActions: []
         dataActions: []
         notDataActions: []

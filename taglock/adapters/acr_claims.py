@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from taglock.adapters.acr_answer import untrusted
-from taglock.adapters.acr_call import Action, Call
+from taglock.adapters.acr_call import Call
 from taglock.errors import shortened
 
 EVERY_REPOSITORY = "*"
@@ -24,7 +24,8 @@ class Scope:
     """What is asked for at once: some actions on one repository or on every one (`*`)."""
 
     repository: str
-    actions: tuple[Action, ...]
+    actions: tuple[str, ...]
+    """In the registry's spelling: those of Action, and others that only the doctor asks about."""
 
     def __str__(self) -> str:
         resource = CATALOG if self.repository == CATALOG else f"repository:{self.repository}"
@@ -41,7 +42,7 @@ class Claims:
     """The registry is in ABAC mode: the claim `aad_identity` is there, and a wildcard would be ignored silently."""
     granted: frozenset[tuple[str, str]]
 
-    def missing(self, scope: Scope) -> frozenset[Action]:
+    def missing(self, scope: Scope) -> frozenset[str]:
         """Return the actions of a scope that the token does not grant."""
         names = (scope.repository,) if scope.repository == CATALOG else (scope.repository, EVERY_REPOSITORY)
         return frozenset(

@@ -1,6 +1,7 @@
 """One registry's HTTP: azure-core's pipeline over aiohttp, opened at the first call, closed with the registry."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from taglock.adapters.acr_answer import checked
@@ -11,12 +12,14 @@ from taglock.adapters.acr_tokens import Tokens
 from taglock.adapters.http_answer import Answer
 from taglock.adapters.http_policies import BorderPolicy, ResendPolicy, answer_of
 from taglock.adapters.http_transport import open_transport
-from taglock.domain.reference import LoginServer
+from taglock.domain.reference import LoginServer, Repository
 from taglock.errors import shortened
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.pipeline import AsyncPipeline
+
+    from taglock.domain.doctor_permissions import Granted
 
 
 class Channel:
@@ -33,6 +36,10 @@ class Channel:
     async def send(self, call: Call) -> Answer:
         """Send one call with the token it needs; return its 200 answer or raise a RegistryError."""
         return checked(call, await self._run(self._open().authorized, call))
+
+    async def granted(self, repositories: Sequence[Repository]) -> "Granted":
+        """Ask what the identity may do now; where rights are granted one by one, in these repositories."""
+        return await self._tokens.granted(repositories)
 
     async def aclose(self) -> None:
         """Close every connection; the channel opens again when it is used again."""

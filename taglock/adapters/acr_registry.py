@@ -26,8 +26,11 @@ from taglock.domain.reference import (
 from taglock.errors import InvalidReference, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from taglock.domain.doctor_permissions import Granted
     from taglock.domain.state import AttributeUpdate, ManifestContent, ManifestState, RepositoryState, TagState
 
 __all__ = ["AcrOptions", "AcrRegistry", "open_registry"]
@@ -59,6 +62,10 @@ class AcrRegistry:
     async def aclose(self) -> None:
         """Close every connection, those of the views included."""
         await self._channel.aclose()
+
+    async def granted(self, repositories: Sequence[Repository]) -> Granted:
+        """Ask what the identity may do now, by the claims of fresh tokens; raises RegistryError."""
+        return await self._channel.granted(repositories)
 
     async def tag(self, repository: Repository, tag: Tag) -> TagState:
         """Read a tag's attributes."""

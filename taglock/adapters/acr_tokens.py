@@ -7,6 +7,7 @@ and scope come from this module, never from a challenge (https://github.com/Azur
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,13 +15,15 @@ import msgspec
 
 from taglock.adapters.acr_answer import checked, lacking, registry_error
 from taglock.adapters.acr_call import AcrOptions, Action, Answer, Call, Category, ScopeMode
-from taglock.adapters.acr_claims import EVERY_REPOSITORY, Claims, Scope, read_claims
+from taglock.adapters.acr_claims import CATALOG, EVERY_REPOSITORY, Claims, Scope, read_claims
 from taglock.adapters.acr_wire import decoded
-from taglock.domain.reference import LoginServer
+from taglock.domain.reference import LoginServer, Repository
 from taglock.errors import RegistryError, Unauthorized, Unavailable, shortened
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
+
+    from taglock.domain.doctor_permissions import Granted
 
 SCOPES_PER_REQUEST = 10
 EARLIEST_REFRESH_SECONDS = 300.0
@@ -34,6 +37,8 @@ ACTIONS_TO_ASK: dict[Action, tuple[tuple[Action, ...], ...]] = {
     Action.PULL: ((Action.PULL,),),
     Action.CATALOG: ((Action.CATALOG,),),
 }
+ACTIONS_TO_PROVE = (Action.METADATA_READ, Action.METADATA_WRITE, Action.PULL, "push", "delete")
+"""What the doctor asks about: what the app needs, and what it must not have."""
 
 type Send = Callable[[Call], Awaitable[Answer]]
 
@@ -62,7 +67,7 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    missing: frozenset[Action]
+    missing: frozenset[str]
 
 
 class Tokens:
@@ -90,6 +95,23 @@ class Tokens:
             if held is not None and self._is_fresh(held):
                 return held.token
         return await self._fetched(call)
+
+    async def granted(self, repositories: Sequence[Repository]) -> "Granted":
+        """Ask what the identity may do now, by the claims of tokens that are thrown away; raises RegistryError."""
+        from taglock.domain.doctor_permissions import Granted
+
+        await self._start(self._exchanged())  # an older refresh token carries the roles of its time
+        names = tuple(repositories) if self._per_repository else (EVERY_REPOSITORY,)
+        scopes = [Scope(CATALOG, (Action.CATALOG,)), *(Scope(name, ACTIONS_TO_PROVE) for name in names)]
+        found: set[tuple[str, str]] = set()
+        for part in batched(scopes, SCOPES_PER_REQUEST, strict=False):
+            call, answer = await self._token_answer(part)
+            found |= read_claims(call, decoded(_access_decoder, call, answer).access_token).granted
+        return Granted(
+            per_repository=self._per_repository,
+            catalog=(CATALOG, Action.CATALOG) in found,
+            repositories={name: frozenset(action for where, action in found if where == name) for name in names},
+        )
 
     def drop(self, token: str) -> None:
         """Forget an access token that the registry no longer accepts."""

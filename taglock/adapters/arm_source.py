@@ -32,7 +32,7 @@ class ArmSource:
 
     async def children(self, resource: ResourceId, child: str) -> list[Body]:
         """Return the bodies of a list of children (`/slots`), none when the resource is gone."""
-        pages = self._pages(_call("list", resource, child), nothing=is_gone)
+        pages = self.pages(_call("list", resource, child), nothing=is_gone)
         return [item async for page in pages for item in page]
 
     def listed(self, subscription: str, kind: ResourceKind) -> AsyncIterator[list[Body]]:
@@ -43,9 +43,10 @@ class ArmSource:
             target=f"/subscriptions/{subscription}",
             subscription=subscription,
         )
-        return self._pages(call, nothing=has_no_such_type)
+        return self.pages(call, nothing=has_no_such_type)
 
-    async def _pages(self, first: ArmCall, *, nothing: Callable[[ArmError], bool]) -> AsyncIterator[list[Body]]:
+    async def pages(self, first: ArmCall, *, nothing: Callable[[ArmError], bool]) -> AsyncIterator[list[Body]]:
+        """Yield the pages of a list; an error that means `nothing` is an empty one."""
         seen: set[str] = set()
         following: str | None = first.path
         while following is not None:

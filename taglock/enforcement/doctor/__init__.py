@@ -1,0 +1,1 @@
+"""The doctor: read what can be read without writing anything, and judge it."""
