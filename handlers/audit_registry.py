@@ -25,7 +25,7 @@ async def audit_registry(auditing: Auditing, text: str) -> WentOn:
 
     A message that cannot be understood, or of a registry that is no longer on the allow-list, is told of and dropped.
     """
-    with invocation(TRIGGER) as line:
+    with invocation(auditing.app.signals, TRIGGER) as line:
         try:
             message = parse_message(text)
         except InvalidRequest as error:
@@ -37,6 +37,8 @@ async def audit_registry(auditing: Auditing, text: str) -> WentOn:
             return WentOn(outcome="dropped")
         went = await go_on(auditing, message)
         line.tells(_handled(message.registry, message.audit_id, went))
+        if went.report is not None:
+            auditing.app.signals.audited(went.report)
         return went
 
 

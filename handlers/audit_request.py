@@ -28,10 +28,12 @@ async def audit_now(auditing: Auditing, body: bytes) -> Sequence[Beginning]:
 
 async def audit_progress(auditing: Auditing, audit_id: str) -> dict[str, object] | None:
     """Return how far an audit has come, or what came of an earlier one; None when there is no such audit."""
-    for registry in sorted(set(auditing.app.known_registries.values())):
-        found = await progress_of(auditing.app, registry, audit_id)
-        if found is not None:
-            return {"registry": registry, "auditId": audit_id, **_told(found)}
+    app = auditing.app
+    with app.signals.invocation("audit_progress"):
+        for registry in sorted(set(app.known_registries.values())):
+            found = await progress_of(app, registry, audit_id)
+            if found is not None:
+                return {"registry": registry, "auditId": audit_id, **_told(found)}
     return None
 
 

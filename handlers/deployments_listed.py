@@ -12,7 +12,7 @@ TRIGGER = "list_deployments"
 
 async def deployments_listed(app: Enforcement) -> Sequence[Refreshed]:
     """List the configured subscriptions; one that cannot be listed is told of and never hinders the others."""
-    with invocation(TRIGGER) as line:
+    with invocation(app.signals, TRIGGER) as line:
         refreshed = await refresh_deployments(app, trigger=TRIGGER)
         for each in refreshed:
             for one in each.handled:

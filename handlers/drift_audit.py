@@ -30,7 +30,7 @@ async def begin_audits(auditing: Auditing, registries: Sequence[LoginServer], *,
     """Begin an audit of these registries; raise LedgerError when not a single one could be begun."""
     beginnings: list[Beginning] = []
     errors: list[LedgerError] = []
-    with invocation(trigger) as line:
+    with invocation(auditing.app.signals, trigger) as line:
         for registry in registries:
             try:
                 begun = await begin_audit(auditing, registry)

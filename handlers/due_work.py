@@ -11,7 +11,7 @@ from taglock.telemetry import invocation
 
 async def due_work(app: Enforcement) -> Sequence[Handled]:
     """Resume due work of all registries and drain the outbox; the next tick goes on where this one ends."""
-    with invocation(TRIGGER) as line:
+    with invocation(app.signals, TRIGGER) as line:
         handled = [line.tells(one) for one in await resume_due_work(app)]
         handled += [line.tells(one) for one in await drain_outbox(app, TRIGGER)]
     return handled

@@ -7,20 +7,21 @@ from taglock.enforcement.context import Enforcement
 from taglock.enforcement.deleted import TRIGGER, note_deleted
 from taglock.enforcement.rejecting import note_unknown_registry, reject_event
 from taglock.errors import InvalidEvent
-from taglock.telemetry import invocation
+from taglock.telemetry import InvocationLine, invocation
 
 
 async def image_deleted(app: Enforcement, text: str) -> Handled:
     """Handle one Event Grid event; whatever comes back is a success to Event Grid, only HandOverFailed is not."""
-    with invocation(TRIGGER) as line:
-        return line.tells(await _handle(app, text))
+    with invocation(app.signals, TRIGGER) as line:
+        return line.tells(await _handle(app, text, line))
 
 
-async def _handle(app: Enforcement, text: str) -> Handled:
+async def _handle(app: Enforcement, text: str, line: InvocationLine) -> Handled:
     try:
         event = parse_deleted(text, registries=app.known_registries, now=app.clock.now())
     except InvalidEvent as error:
         return await reject_event(app, TRIGGER, text, error)
+    line.about(event.event_id)
     match event:
         case ImageDeleted():
             return await note_deleted(app, event)

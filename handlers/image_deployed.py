@@ -15,23 +15,24 @@ from taglock.enforcement.resources import read_resource
 from taglock.enforcement.side_by_side import all_ended
 from taglock.enforcement.subject import Work
 from taglock.errors import InvalidEvent
-from taglock.telemetry import invocation
+from taglock.telemetry import InvocationLine, invocation
 
 TRIGGER = "image_deployed"
 
 
 async def image_deployed(app: Enforcement, text: str) -> Sequence[Handled]:
     """Handle one Event Grid event; whatever comes back is a success to Event Grid, only HandOverFailed is not."""
-    with invocation(TRIGGER) as line:
-        return [line.tells(one) for one in await _handle(app, text)]
+    with invocation(app.signals, TRIGGER) as line:
+        return [line.tells(one) for one in await _handle(app, text, line)]
 
 
-async def _handle(app: Enforcement, text: str) -> Sequence[Handled]:
+async def _handle(app: Enforcement, text: str, line: InvocationLine) -> Sequence[Handled]:
     work = Work(trigger=TRIGGER, budget=event_budget(app))
     try:
         event = parse_deployment(text, default_registry=app.default_registry, now=app.clock.now())
     except InvalidEvent as error:
         return [await reject_event(app, TRIGGER, text, error)]
+    line.about(event.event_id)
     match event:
         case WorkloadDeployed():
             return await deploy(app, event, work)

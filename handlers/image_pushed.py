@@ -7,23 +7,24 @@ from taglock.enforcement.context import Enforcement
 from taglock.enforcement.rejecting import note_unknown_registry, reject_event
 from taglock.enforcement.subject import Work, lock_subject
 from taglock.errors import InvalidEvent
-from taglock.telemetry import invocation
+from taglock.telemetry import InvocationLine, invocation
 
 TRIGGER = "image_pushed"
 
 
 async def image_pushed(app: Enforcement, text: str) -> Handled:
     """Handle one Event Grid event; whatever comes back is a success to Event Grid, only HandOverFailed is not."""
-    with invocation(TRIGGER) as line:
-        return line.tells(await _handle(app, text))
+    with invocation(app.signals, TRIGGER) as line:
+        return line.tells(await _handle(app, text, line))
 
 
-async def _handle(app: Enforcement, text: str) -> Handled:
+async def _handle(app: Enforcement, text: str, line: InvocationLine) -> Handled:
     budget = event_budget(app)
     try:
         event = parse_event(text, registries=app.known_registries, now=app.clock.now())
     except InvalidEvent as error:
         return await reject_event(app, TRIGGER, text, error)
+    line.about(event.event_id)
     match event:
         case ImagePushed():
             return await lock_subject(app, event, Work(trigger=TRIGGER, budget=budget))

@@ -8,6 +8,7 @@ from time import monotonic
 from taglock.adapters.http_answer import Answer as Answer
 from taglock.domain.reference import Repository
 from taglock.errors import Unavailable, UntrustedAnswer
+from taglock.signals import SILENT, Signals
 
 MEBIBYTE = 1 << 20
 
@@ -107,6 +108,8 @@ class AcrOptions:
     tokens_per_minute: int = 10_000
     monotonic: Callable[[], float] = monotonic
     """A clock that never goes back; tests set it."""
+    signals: Signals = SILENT
+    """Who hears of each request."""
 
     def per_minute(self, category: Category) -> int:
         """Return the documented limit of a category."""

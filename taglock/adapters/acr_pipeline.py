@@ -14,6 +14,7 @@ from taglock.adapters.http_policies import BorderPolicy, ResendPolicy, answer_of
 from taglock.adapters.http_transport import open_transport
 from taglock.domain.reference import LoginServer, Repository
 from taglock.errors import shortened
+from taglock.signals import SILENT
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -99,4 +100,9 @@ def policies(login_server: LoginServer, options: AcrOptions, governor: Governor,
     border = BorderPolicy(
         login_server, timeout_seconds=options.request_timeout_seconds, maximum_bytes=options.maximum_body_bytes
     )
-    return [ResendPolicy(), *inside, GovernPolicy(governor), border]
+    if options.signals is SILENT:
+        return [ResendPolicy(), *inside, GovernPolicy(governor), border]
+    from taglock.adapters.acr_signals import SpanPolicy, ThrottlePolicy
+
+    throttles, spans = ThrottlePolicy(login_server, options.signals), SpanPolicy(login_server, options.signals)
+    return [ResendPolicy(), *inside, throttles, GovernPolicy(governor), spans, border]

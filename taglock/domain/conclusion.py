@@ -24,6 +24,8 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     changes: Sequence[Change]
     events: Sequence[OutboundEvent] = ()
+    seconds_to_lock: float | None = None
+    """From the push or deployment to the proof; None when the lock is not complete."""
 
 
 def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
@@ -47,7 +49,13 @@ def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
     if verdict is Verdict.LOCKED:
         changes += [*release_row(attempt), *finding_rows(closed(attempt.known.open_findings, now=attempt.now))]
     changes += due_rows(due) if due is not None else due_ended(attempt.subject, attempt.known.due)
-    return Conclusion(outcome=verdict, changes=changes, events=events)
+    seconds = _seconds_to_lock(attempt) if verdict is Verdict.LOCKED else None
+    return Conclusion(outcome=verdict, changes=changes, events=events, seconds_to_lock=seconds)
+
+
+def _seconds_to_lock(attempt: Attempt) -> float:
+    """Return the time since the push or deployment; the clock that told of it may be ahead of ours."""
+    return max(0.0, (attempt.now - attempt.subject.occurred_at).total_seconds())
 
 
 def already_done(subject: Subject, known: Known, *, now: datetime) -> Sequence[Change]:

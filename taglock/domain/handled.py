@@ -20,4 +20,6 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
     already: int = 0
     """Manifests that were proved before."""
     failed: int = 0
+    seconds_to_lock: float | None = None
+    """From the push or deployment to the proof of its complete lock; None when it was not locked now."""
     problems: tuple[str, ...] = ()

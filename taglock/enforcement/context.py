@@ -8,6 +8,7 @@ import msgspec
 from taglock.domain.reference import LoginServer
 from taglock.domain.rule import Mode
 from taglock.ports import Arm, Clock, Publisher, Registries, RowStore, RuleSource
+from taglock.signals import SILENT, Signals
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,3 +58,5 @@ class Enforcement(msgspec.Struct, frozen=True, kw_only=True):
     """The subscriptions whose workloads can be listed (TAGLOCK_SUBSCRIPTIONS)."""
     default_registry: LoginServer | None = None
     """The registry of an artifact whose event names none (TAGLOCK_DEFAULT_REGISTRY)."""
+    signals: Signals = SILENT
+    """Who hears of spans and measures (TAGLOCK_TELEMETRY)."""

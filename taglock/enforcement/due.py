@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from taglock.domain.backlog import Backlog
 from taglock.domain.deployment import ResourceChanged
 from taglock.domain.due import is_due
 from taglock.domain.event import ImagePushed
@@ -41,14 +42,17 @@ class _Resumption:
         self._handled: list[Handled] = []
 
     async def run(self) -> Sequence[Handled]:
-        start = ""
+        start, backlog = "", Backlog(of=self._partition.partition("/")[2])
         try:
             while not self._over:
                 rows = await self._app.rows.scan(self._partition, start=start, limit=PAGE)
-                await asyncio.gather(*(self._resume(due) for due in self._due_now(rows)))
+                work = [due for row in rows if (due := self._restored(row)) is not None]
+                backlog = backlog.with_more(work, self._app.clock.now())
+                await asyncio.gather(*(self._resume(due) for due in self._due_now(work)))
                 if len(rows) < PAGE:
                     break
                 start = rows[-1].key.key + "\0"
+            self._app.signals.waiting(backlog)
         except LedgerError as error:
             self._tell("unfinished", str(error))
         return self._handled
@@ -57,10 +61,9 @@ class _Resumption:
     def _over(self) -> bool:
         return asyncio.get_running_loop().time() >= self._deadline
 
-    def _due_now(self, rows: Sequence[Row]) -> Sequence[DueWork]:
+    def _due_now(self, work: Sequence[DueWork]) -> Sequence[DueWork]:
         now = self._app.clock.now()
-        work = [due for row in rows if (due := self._restored(row)) is not None and is_due(due, now)]
-        return sorted(work, key=lambda due: due.due_at)
+        return sorted((due for due in work if is_due(due, now)), key=lambda due: due.due_at)
 
     def _restored(self, row: Row) -> DueWork | None:
         try:

@@ -205,7 +205,7 @@ class _SubjectLock:
         conclusion = conclude(attempt, publishing=self._app.publisher is not None)
         await write(self._app, conclusion.changes)
         await publish(self._app, conclusion.events)
-        return self._handled(conclusion.outcome, locking=locking)
+        return replace(self._handled(conclusion.outcome, locking=locking), seconds_to_lock=conclusion.seconds_to_lock)
 
     def _handled(self, outcome: str, *, decision: str = "protect", locking: Locking | None = None) -> Handled:
         locking = locking or Locking()
