@@ -15,6 +15,7 @@ MEANINGS: Mapping[str, str] = {
     "COVERAGE_GAP": "something in a registry could not be looked at",
     "DEPLOYMENT_AMBIGUOUS": "a tag moved after it was deployed: another digest than the recorded one may run",
     "EVENT_MISSED": "a release that no event announced",
+    "GRANT_OVERDUE": "the time of a grant has passed, and not everything is locked again",
     "LOCK_FAILED": "a lock could not be finished within 24 hours",
     "LOOSENED": "an attribute that was proved off is on again",
     "ORPHAN_LOCK": "a release that no rule wants any more stays locked until a person retires it",

@@ -127,6 +127,7 @@ class Outcome(StrEnum):
     KEPT = "kept"  # left as it is because something else wants it, see the message
     RESTORED = "restored"  # as it was before, apart from what is wanted now
     MOVED = "moved"  # a tag that left for another digest, and was restored then
+    LEFT = "left"  # not locked again: it was replaced while unlocked, and nothing else wants it
 
 
 class ActTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,8 +138,12 @@ class ActTarget(msgspec.Struct, frozen=True, kw_only=True):
     """Off before this act's first update, as the registry showed it."""
     want: Off = NOTHING_OFF
     """What this act wants off on it (nothing for a grant)."""
+    on: Off = NOTHING_OFF
+    """What a loosening act turns on."""
     root: bool = False
     """Whether it is what was asked for, or a tag of that: updated first, restored last."""
+    depth: int = 0
+    """How far below the root at most: unlocking goes down, locking again goes up."""
     digest: Digest | None = None
     """Where a tag pointed."""
     media_type: str = ""
