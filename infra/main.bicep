@@ -67,6 +67,17 @@ param auditSchedule string = '0 0 */6 * * *'
 param auditRepair string = 'none'
 param auditGrace string = '15'
 param maxActions string = '200'
+@allowed([
+  'off'
+  'opentelemetry'
+])
+param telemetry string = 'off'
+param twoPersonLift string = 'false'
+param maxGrant string = '480'
+
+@description('Client id of the app registration that infra/hooks/register.sh made; empty: the HTTP functions ask for their own keys.')
+param authClientId string = ''
+
 param maxClosure string = '10000'
 param registryTier string = 'standard'
 param registryShare string = '0.8'
@@ -194,6 +205,7 @@ module app 'app/function-app.bicep' = {
     maximumInstances: maximumInstances
     operatorRanges: operators
     outboundSubnetId: outboundSubnetId
+    authClientId: authClientId
     registries: [for i in range(0, length(registries)): registry[i].outputs.setting]
     taglock: {
       mode: mode
@@ -208,6 +220,10 @@ module app 'app/function-app.bicep' = {
       auditRepair: auditRepair
       auditGrace: auditGrace
       maxActions: maxActions
+      telemetry: telemetry
+      httpAuth: empty(authClientId) ? 'key' : 'entra'
+      twoPersonLift: twoPersonLift
+      maxGrant: maxGrant
     }
   }
 }

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taglock.domain.arm_resource import ArmWorkload, ResourceId
+from taglock.domain.http.access import Access
 from taglock.domain.reference import LoginServer
-from taglock.enforcement.context import Enforcement, Limits
+from taglock.enforcement.context import ActPolicy, Enforcement, Limits
 from taglock.errors import InvalidConfiguration
 from taglock.ports import Arm, Clock, Publisher, RowStore
-from taglock.settings import AuditRepair, Settings, Tier, read_settings
+from taglock.settings import AuditRepair, Settings, Telemetry, Tier, read_settings
+from taglock.signals import SILENT, Signals
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -58,6 +60,7 @@ class Services:
         from taglock.rule_file import read_rules
 
         self.settings = settings
+        self._signals = _open_signals(settings.telemetry)
         self._opened = AsyncExitStack()
         self._registries: dict[LoginServer, AcrRegistry] = {}
         self._identity: AsyncTokenCredential | None = None
@@ -70,10 +73,21 @@ class Services:
             clock=clock or SystemClock(),
             mode=settings.mode,
             limits=limits or Limits(closure=settings.max_closure),
+            acts=ActPolicy(
+                two_person_lift=settings.two_person_lift,
+                longest_grant=settings.max_grant,
+                bulk=settings.max_actions,
+            ),
             arm=LazyArm(self._open_arm),
             subscriptions=settings.subscriptions,
             default_registry=settings.default_registry,
+            signals=self._signals,
         )
+
+    @property
+    def access(self) -> Access:
+        """How callers of the HTTP triggers are known."""
+        return Access(auth=self.settings.http_auth, platform=self.settings.platform_auth)
 
     @cached_property
     def auditing(self) -> "Auditing":
@@ -118,7 +132,9 @@ class Services:
         if login_server not in self.settings.registries.values():
             raise InvalidConfiguration.at("TAGLOCK_REGISTRIES", login_server, "a registry of the allow-list")
         if login_server not in self._registries:
-            options = AcrOptions(audience=self.settings.audience, share=self.settings.registry_share)
+            options = AcrOptions(
+                audience=self.settings.audience, share=self.settings.registry_share, signals=self._signals
+            )
             if self.settings.registry_tier is Tier.PREMIUM:
                 options = replace(  # https://aka.ms/acr/skus; the adapter's own numbers are those of Standard
                     options,
@@ -184,6 +200,14 @@ class Services:
         return publisher
 
 
+def _open_signals(telemetry: Telemetry) -> Signals:
+    if telemetry is Telemetry.OFF:
+        return SILENT
+    from taglock.adapters.otel_signals import open_signals
+
+    return open_signals()
+
+
 def open_services(environment: Mapping[str, str], *, folder: Path = APP_FOLDER) -> Services:
     """Open the services for an environment; raises InvalidConfiguration with every problem of the settings."""
     return Services(read_settings(environment, folder=folder))
@@ -205,6 +229,11 @@ def worker_services() -> Services:
 def enforcement() -> Enforcement:
     """Return the ports of this Functions worker."""
     return worker_services().enforcement
+
+
+def access() -> Access:
+    """Return how callers of this Functions worker's HTTP triggers are known."""
+    return worker_services().access
 
 
 def auditing() -> "Auditing":

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from taglock.domain.http.principal import HttpAuth
 from taglock.domain.reference import LoginServer, login_server
 from taglock.domain.rule import Mode
 from taglock.errors import InvalidConfiguration, InvalidInput, Problem, shortened
@@ -31,10 +32,15 @@ AUDIT_SCHEDULE = "TAGLOCK_AUDIT_SCHEDULE"  # for the host, in the timer's bindin
 AUDIT_REPAIR = "TAGLOCK_AUDIT_REPAIR"
 AUDIT_GRACE = "TAGLOCK_AUDIT_GRACE"
 MAX_ACTIONS = "TAGLOCK_MAX_ACTIONS"
+TELEMETRY = "TAGLOCK_TELEMETRY"
+HTTP_AUTH = "TAGLOCK_HTTP_AUTH"
+TWO_PERSON_LIFT = "TAGLOCK_TWO_PERSON_LIFT"
+MAX_GRANT = "TAGLOCK_MAX_GRANT"
 NAMES = (
     *(REGISTRIES, MODE, RULES, LEDGER, TOPIC_ENDPOINT, MAX_CLOSURE, CLOUD, REGISTRY_TIER, REGISTRY_SHARE),
     *(ARM_ENDPOINT, SUBSCRIPTIONS, DEFAULT_REGISTRY),
-    *(AUDIT_SCHEDULE, AUDIT_REPAIR, AUDIT_GRACE, MAX_ACTIONS),
+    *(AUDIT_SCHEDULE, AUDIT_REPAIR, AUDIT_GRACE, MAX_ACTIONS, TELEMETRY),
+    *(HTTP_AUTH, TWO_PERSON_LIFT, MAX_GRANT),
 )
 
 # Set by Azure Functions and its hosting, not by our users.
@@ -49,6 +55,8 @@ LARGEST_CLOSURE = 100_000
 LONGEST_GRACE_MINUTES = 1_440
 MOST_ACTIONS = 10_000_000
 GRACE_EXPECTED = f"a whole number of minutes from 1 to {LONGEST_GRACE_MINUTES}"
+LONGEST_GRANT_MINUTES = 10_080
+GRANT_EXPECTED = f"a whole number of minutes from 1 to {LONGEST_GRANT_MINUTES}"
 ACTIONS_EXPECTED = f"a number from 1 to {MOST_ACTIONS}"
 SUBSCRIPTION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 SUBSCRIPTIONS_EXPECTED = "subscription ids such as '0b1f6471-1bf0-4dda-aec3-cb9272f09590', separated by commas"
@@ -105,6 +113,13 @@ class AuditRepair(StrEnum):
     LOCKS = "locks"
 
 
+class Telemetry(StrEnum):
+    """How the app tells of itself beside its log lines."""
+
+    OFF = "off"
+    OPENTELEMETRY = "opentelemetry"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `ledger` is an https URL of a table service or the path of a SQLite file."""
 
@@ -124,6 +139,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     audit_repair: AuditRepair
     audit_grace: timedelta
     max_actions: int
+    telemetry: Telemetry
+    http_auth: HttpAuth
+    two_person_lift: bool
+    max_grant: timedelta
     audit_schedule: str
     """As it is set: the Functions host reads it, and the doctor judges it."""
     platform_auth: bool
@@ -156,6 +175,10 @@ def read_settings(environment: Mapping[str, str], *, folder: Path) -> Settings:
         audit_repair=reader.value(AUDIT_REPAIR, AuditRepair, "none or locks", default=AuditRepair.NONE),
         audit_grace=reader.value(AUDIT_GRACE, _grace, GRACE_EXPECTED, default=timedelta(minutes=15)),
         max_actions=reader.value(MAX_ACTIONS, _actions, ACTIONS_EXPECTED, default=200),
+        telemetry=reader.value(TELEMETRY, Telemetry, "off or opentelemetry", default=Telemetry.OFF),
+        http_auth=reader.value(HTTP_AUTH, HttpAuth, "entra or key", default=HttpAuth.KEY),
+        two_person_lift=reader.value(TWO_PERSON_LIFT, _truth, "true or false", default=False),
+        max_grant=reader.value(MAX_GRANT, _grant, GRANT_EXPECTED, default=timedelta(hours=8)),
         audit_schedule=reader.text(AUDIT_SCHEDULE),
         platform_auth=reader.text(PLATFORM_AUTH).lower() == "true",
     )
@@ -277,6 +300,19 @@ def _grace(text: str) -> timedelta:
     if not 1 <= minutes <= LONGEST_GRACE_MINUTES:
         raise ValueError(text)
     return timedelta(minutes=minutes)
+
+
+def _grant(text: str) -> timedelta:
+    minutes = int(text)
+    if not 1 <= minutes <= LONGEST_GRANT_MINUTES:
+        raise ValueError(text)
+    return timedelta(minutes=minutes)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
 
 
 def _actions(text: str) -> int:

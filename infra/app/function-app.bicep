@@ -11,6 +11,9 @@ param maximumInstances int
 param operatorRanges string[]
 param outboundSubnetId string
 
+@description('Client id of the app registration that callers sign in to; empty: callers need the key of each function.')
+param authClientId string
+
 @description('Entries of TAGLOCK_REGISTRIES.')
 param registries string[]
 
@@ -62,6 +65,10 @@ var settings = {
   TAGLOCK_AUDIT_REPAIR: taglock.auditRepair
   TAGLOCK_AUDIT_GRACE: taglock.auditGrace
   TAGLOCK_MAX_ACTIONS: taglock.maxActions
+  TAGLOCK_TELEMETRY: taglock.telemetry
+  TAGLOCK_HTTP_AUTH: taglock.httpAuth
+  TAGLOCK_TWO_PERSON_LIFT: taglock.twoPersonLift
+  TAGLOCK_MAX_GRANT: taglock.maxGrant
   AZURE_CLIENT_ID: appClientId
   // https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
   AzureWebJobsStorage__accountName: storage.name
@@ -69,6 +76,9 @@ var settings = {
   AzureWebJobsStorage__clientId: appClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${appClientId};Authorization=AAD'
+  // Worker and host change over together (docs/telemetry.md): with one of them alone, log lines come twice or not at all.
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: taglock.telemetry == 'opentelemetry' ? 'true' : 'false'
+  AzureFunctionsJobHost__telemetryMode: taglock.telemetry == 'opentelemetry' ? 'OpenTelemetry' : 'ApplicationInsights'
   // The alerts read the app's log lines, so none may be sampled away. Names of host.json as settings:
   // https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
   AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes: 'Request;Exception;Trace'
@@ -141,6 +151,48 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'appsettings'
   properties: settings
+}
+
+// App Service authentication in front of the HTTP functions:
+// https://learn.microsoft.com/azure/app-service/overview-authentication-authorization. Event Grid brings the key of its
+// own extension instead of a token, and health tells nothing.
+resource authentication 'Microsoft.Web/sites/config@2024-11-01' = if (!empty(authClientId)) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: true
+    }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: 'Return401'
+      excludedPaths: [
+        '/runtime/webhooks/eventgrid'
+        '/runtime/webhooks/EventGrid'
+        '/api/health'
+      ]
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: authClientId
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: [
+            'api://${authClientId}'
+            authClientId
+          ]
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
+  }
 }
 
 resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {

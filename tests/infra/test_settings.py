@@ -21,6 +21,8 @@ OF_THE_PLATFORM = {
     "AzureWebJobsStorage__clientId",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+    "AzureFunctionsJobHost__telemetryMode",
     "AzureFunctionsJobHost__logging__applicationInsights__samplingSettings__excludedTypes",
 }
 MADE_HERE = {
@@ -29,6 +31,7 @@ MADE_HERE = {
     "TAGLOCK_TOPIC_ENDPOINT": "https://evgt-taglock-out.westeurope-1.eventgrid.azure.net/api/events",
     "TAGLOCK_CLOUD": "public",
     "TAGLOCK_ARM_ENDPOINT": "",
+    "TAGLOCK_HTTP_AUTH": "key",
 }
 """What the infrastructure makes up itself, as it would be for two registries in the public cloud."""
 
