@@ -1,11 +1,16 @@
 """Resource Manager's paths: a subscription, one resource, or a collection of resources; case does not matter.
 
+A resource of Microsoft.Authorization extends another one: `scope` is the path of what it belongs to.
+
 Source: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules and the paths in
 Azure/azure-rest-api-specs.
 """
 
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
+
+EXTENDING = "microsoft.authorization"
+"""The one provider of extension resources that is served."""
 
 
 class InvalidAddress(ValueError):
@@ -25,6 +30,8 @@ class Address:
     namespace: str = ""
     types: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    scope: str = ""
+    """The resource that an extension resource belongs to; empty for one of a group or a subscription."""
 
     @property
     def is_collection(self) -> bool:
@@ -50,7 +57,7 @@ class Address:
     def parent(self) -> "Address | None":
         """The resource this one belongs to; None for a top-level resource."""
         if len(self.types) < 2:
-            return None
+            return parse_address(self.scope) if self.scope else None
         return replace(self, types=self.types[:-1], names=self.names[: len(self.types) - 1])
 
     def child(self, kind: str, name: str) -> "Address":
@@ -62,7 +69,8 @@ class Address:
         provider = f"/providers/{self.namespace}" if self.namespace else ""
         pairs = (f"/{kind}/{name}" for kind, name in zip(self.types, self.names, strict=False))
         last = f"/{self.types[-1]}" if self.is_collection else ""
-        return f"/subscriptions/{self.subscription}{group}{provider}{''.join(pairs)}{last}"
+        above = self.scope or f"/subscriptions/{self.subscription}{group}"
+        return f"{above}{provider}{''.join(pairs)}{last}"
 
 
 def parse_address(path: str) -> Address:
@@ -75,11 +83,22 @@ def parse_address(path: str) -> Address:
         address, rest = replace(address, group=rest[1]), rest[2:]
     if not rest and not address.group:
         return address
-    if len(rest) < 3 or rest[0].lower() != "providers" or "providers" in map(str.lower, rest[2::2]):
+    if len(rest) < 3 or rest[0].lower() != "providers":
         raise _invalid(path)
-    if not address.group and len(rest) > 3:
+    if "providers" in (kinds := [each.lower() for each in rest[2::2]]):
+        return _extension(address, rest, 2 * kinds.index("providers") + 2, path)
+    if not address.group and len(rest) > (4 if rest[1].lower() == EXTENDING else 3):
         raise _invalid(path)
     return replace(address, namespace=rest[1], types=tuple(rest[2::2]), names=tuple(rest[3::2]))
+
+
+def _extension(address: Address, rest: list[str], inner: int, path: str) -> Address:
+    """Return the address of what extends a resource; `inner` is where the second `providers` stands."""
+    extended = replace(address, namespace=rest[1], types=tuple(rest[2:inner:2]), names=tuple(rest[3:inner:2]))
+    namespace, *below = rest[inner + 1 :] or [""]
+    if inner < 4 or not address.group or namespace.lower() != EXTENDING or len(below) not in (1, 2):
+        raise _invalid(path)
+    return replace(address, namespace=namespace, types=(below[0],), names=tuple(below[1:]), scope=str(extended))
 
 
 def parse_resource_id(text: str) -> Address:

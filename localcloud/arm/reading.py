@@ -6,19 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.arm import refusals
-from localcloud.arm.address import Address, parse_resource_id
-from localcloud.arm.kinds import NAMESPACES, SUBSCRIPTION_VERSIONS, Kind, kind_of
+from localcloud.arm.address import EXTENDING, Address, parse_resource_id
+from localcloud.arm.kinds import (
+    NAMESPACES,
+    REGISTRY,
+    ROLE_ASSIGNMENT,
+    SOFT_DELETE_VERSIONS,
+    SUBSCRIPTION_VERSIONS,
+    Kind,
+    kind_of,
+)
 from localcloud.arm.options import ArmOptions
 from localcloud.arm.paging import Page, empty_page, next_link, page_of
 from localcloud.arm.refusals import ArmRefusal
 from localcloud.arm.roles import Roles
 from localcloud.arm.shapes import Body, View, has_site_config, shown, with_site_config
-from localcloud.arm.store import Store
+from localcloud.arm.store import Store, is_within
 from localcloud.identity import TENANT, Holder
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+)?", re.ASCII)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _LOCATION = "westeurope"
+AT_SCOPE = "atscope()"
+"""The filter for role assignments at a scope and above it
+(https://learn.microsoft.com/rest/api/authorization/role-assignments/list-for-scope)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +40,7 @@ class Question:
     version: str
     caller: Holder
     token: str | None = None
+    filter: str | None = None
 
     @property
     def action(self) -> str:
@@ -60,7 +72,7 @@ class Reader:
         if address.group and not self._store.has_group(address):
             raise refusals.no_group(address.group)
         self._check_parent(address)
-        return self._list(question, kind) if address.is_collection else self._item(address, kind)
+        return self._list(question, kind) if address.is_collection else self._item(question, kind)
 
     def _check_subscription(self, address: Address) -> None:
         if not _GUID.fullmatch(address.subscription):
@@ -75,7 +87,7 @@ class Reader:
         if address.namespace.lower() not in NAMESPACES:
             raise refusals.no_namespace(address.namespace)
         kind = kind_of(address.type)
-        if kind is None or (address.is_resource and not address.group):
+        if kind is None or (address.is_resource and not address.group and not kind.extends):
             raise refusals.no_type(address, question.version)
         return kind
 
@@ -111,37 +123,56 @@ class Reader:
                 raise refusals.no_resource(parent)
             parent = parent.parent
 
-    def _item(self, address: Address, kind: Kind) -> Body:
-        stored = self._store.get(address)
+    def _item(self, question: Question, kind: Kind) -> Body:
+        stored = self._store.get(question.address)
         if stored is None:
-            raise _absent(address, kind)
-        return self._shown(kind, stored, View.ITEM)
+            raise _absent(question.address, kind)
+        return self._shown(question, kind, stored, View.ITEM)
 
     def _list(self, question: Question, kind: Kind) -> Body:
         address, options = question.address, self._options
-        keys = [key for key in self._store.keys(address) if self._is_shown(question, key)]
+        keys = [key for key in self._filtered(question, kind) if self._is_shown(question, key)]
         if options.first_page == "empty" and question.token is None:
             page = empty_page()
         else:
             page = _page(keys, question.token, options.page_size)
-        document: Body = {"value": [self._shown(kind, self._store.at(key), View.LIST) for key in page.keys]}
+        document: Body = {"value": [self._shown(question, kind, self._store.at(key), View.LIST) for key in page.keys]}
         if page.token is not None:
             document["nextLink"] = next_link(self.endpoint, str(address), question.version, page.token)
         elif options.last_next_link == "null":
             document["nextLink"] = None
         return document
 
+    def _filtered(self, question: Question, kind: Kind) -> list[str]:
+        """Return the keys of a collection; of all filters only that of role assignments is there."""
+        keys = self._store.keys(question.address)
+        if question.filter is None:
+            return keys
+        if kind.type != ROLE_ASSIGNMENT or question.filter.replace(" ", "").lower() != AT_SCOPE:
+            raise refusals.not_emulated("GET", f"{question.address}?$filter={question.filter}")
+        scope = question.address.key.rpartition("/providers/")[0]
+        return [key for key in keys if is_within(scope, key.rpartition("/providers/")[0])]
+
     def _is_shown(self, question: Question, key: str) -> bool:
+        if is_extension(key):
+            return True  # the right at the collection's own scope was checked; what is above it is told too
         return self._roles.may_read(question.caller.principal.name, key)
 
-    def _shown(self, kind: Kind, stored: Mapping[str, Any], view: View) -> Body:
+    def _shown(self, question: Question, kind: Kind, stored: Mapping[str, Any], view: View) -> Body:
         body = shown(kind.type, stored, view)
+        if kind.type == REGISTRY and question.version.lower() not in SOFT_DELETE_VERSIONS:
+            (body["properties"].get("policies") or {}).pop("softDeletePolicy", None)
         if has_site_config(kind.type):
             config = self._store.get(parse_resource_id(str(stored["id"])).child("config", "web"))
             body = with_site_config(body, config, self._options.site_config)
         if self._options.id_case == "lower":
             body["id"] = str(body["id"]).lower()
         return body
+
+
+def is_extension(key: str) -> bool:
+    """Return whether a key is that of an extension resource."""
+    return f"/providers/{EXTENDING}/" in key
 
 
 def _list_scope(address: Address) -> Address:

@@ -154,7 +154,8 @@ class Arm:
             raise refusals.not_emulated(request.method, request.path)
         left = self._counted(address, caller)
         token = exchange.parameter(PARAMETER)
-        question = Question(address=address, version=version, caller=caller, token=token)
+        wanted = exchange.parameter("$filter")
+        question = Question(address=address, version=version, caller=caller, token=token, filter=wanted)
         exchange.required = question.action
         return Reply(status=200, document=self._reader.answer(question), headers={READS_LEFT: str(left)})
 

@@ -2,6 +2,7 @@
 
 Sources in Azure/azure-rest-api-specs: specification/app (ContainerApps_Get.json, Revisions_Get.json,
 Jobs_ListByResourceGroup.json of 2025-07-01), specification/web (GetWebApp.json, GetSiteConfig.json of 2024-04-01),
+specification/containerregistry (TasksList.json of 2019-04-01, RegistryList.json of 2025-11-01),
 specification/containerinstance (ContainerGroupsGet_Succeeded.json, ContainerGroupsList.json of 2025-09-01).
 """
 
@@ -10,7 +11,7 @@ from copy import deepcopy
 from enum import StrEnum
 from typing import Any
 
-from localcloud.arm.kinds import CONTAINER_APP, CONTAINER_GROUP, JOB, SITE, SLOT
+from localcloud.arm.kinds import CONTAINER_APP, CONTAINER_GROUP, JOB, REGISTRY, SITE, SLOT
 
 type Body = dict[str, Any]
 
@@ -52,6 +53,8 @@ def shown(kind: str, stored: Mapping[str, Any], view: View) -> Body:
         _without(properties.get("configuration"), "secrets", "value")
     elif kind == CONTAINER_GROUP:
         _container_group(properties, view)
+    elif kind == f"{REGISTRY}/tasks":
+        _task(properties)
     return body
 
 
@@ -79,6 +82,14 @@ def _container_group(properties: Body, view: View) -> None:
             inner.pop("instanceView", None)
     if view is View.LIST:
         properties.pop("instanceView", None)
+
+
+def _task(properties: Body) -> None:
+    """Leave out the values of a task's secrets, which only listDetails tells."""
+    step = properties.get("step")
+    for each in [*_objects(step, "arguments"), *_objects(step, "values")]:
+        if each.get("isSecret"):
+            each.pop("value", None)
 
 
 def _without(parent: object, name: str, member: str) -> None:

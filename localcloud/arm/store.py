@@ -6,7 +6,7 @@ from typing import Any
 
 from localcloud.arm.address import Address, parse_resource_id
 from localcloud.arm.derived import derived
-from localcloud.arm.kinds import KINDS, Kind, kind_of
+from localcloud.arm.kinds import KINDS, LOCK, ROLE_ASSIGNMENT, Kind, kind_of
 from localcloud.arm.shapes import Body
 
 
@@ -60,12 +60,26 @@ class Store:
     def keys(self, collection: Address) -> list[str]:
         """Return the keys of a collection's resources, sorted."""
         wanted = collection.type.lower()
+        if kind_of(wanted) == kind_of(ROLE_ASSIGNMENT):
+            return self._role_assignments(collection)
         parent = collection.key.removesuffix(f"/{collection.types[-1].lower()}")
+        if wanted == LOCK.lower():
+            parent = _scope_of(collection.key)  # the locks at the scope, and of everything below it
         inside = parent if collection.group else f"/subscriptions/{collection.subscription.lower()}"
         return sorted(
             key
             for key, address in self._addresses.items()
             if address.type.lower() == wanted and key.startswith(f"{inside}/")
+        )
+
+    def _role_assignments(self, collection: Address) -> list[str]:
+        """Return the keys of role assignments at the scope of a collection, above it and below it."""
+        scope = _scope_of(collection.key)
+        wanted = ROLE_ASSIGNMENT.lower()
+        return sorted(
+            key
+            for key, address in self._addresses.items()
+            if address.type.lower() == wanted and (is_within(scope, _scope_of(key)) or is_within(_scope_of(key), scope))
         )
 
     def has_group(self, address: Address) -> bool:
@@ -92,14 +106,25 @@ class Store:
         kept = self._addresses.setdefault(address.key, address)
         own = {"id": str(kept), "name": kept.names[-1], "type": kind.type}
         self._bodies[kept.key] = {**own, **deepcopy(dict(body)), **own}
-        self._groups.add(f"{address.subscription}/{address.group}".lower())
+        if address.group:
+            self._groups.add(f"{address.subscription}/{address.group}".lower())
         if not self.has_subscription(address.subscription):
             self.subscriptions.append(address.subscription)
 
 
+def is_within(scope: str, above: str) -> bool:
+    """Return whether a scope is another one or lies below it; both in lower case."""
+    return f"{scope}/".startswith(f"{above}/")
+
+
+def _scope_of(key: str) -> str:
+    """Return the scope that an extension resource, or a collection of such, belongs to."""
+    return key.rpartition("/providers/")[0]
+
+
 def _served(address: Address) -> Kind:
     kind = kind_of(address.type)
-    if kind is None or not address.group:
+    if kind is None or not (address.group or kind.extends):
         wanted = ", ".join(each.type for each in KINDS.values())
         raise InvalidResource(f"type {address.type!r}: expected one of {wanted}, in a resource group")
     return kind

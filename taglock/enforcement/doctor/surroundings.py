@@ -7,6 +7,7 @@ import msgspec
 
 from taglock.domain.doctor import Check, Question
 from taglock.domain.doctor_surroundings import (
+    PREMIUM,
     SOURCE,
     RegistryResource,
     locks_check,
@@ -95,7 +96,8 @@ async def _tasks(surroundings: Surroundings, registry: RegistryResource) -> Chec
 
 
 async def _replications(surroundings: Surroundings, registry: RegistryResource) -> Check:
-    return replication_check(registry, await surroundings.replications(registry))
+    replicated = registry.tier.lower() == PREMIUM  # no other tier can be: https://aka.ms/acr/skus
+    return replication_check(registry, await surroundings.replications(registry) if replicated else [])
 
 
 async def _roles(surroundings: Surroundings, registry: RegistryResource) -> Check:

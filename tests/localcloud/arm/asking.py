@@ -23,6 +23,7 @@ JOB = f"{DEMO}/Microsoft.App/jobs/nightly"
 SITE = f"{DEMO}/Microsoft.Web/sites/portal"
 SLOT = f"{SITE}/slots/staging"
 ORDERS = f"{DEMO}/Microsoft.Web/sites/orders"
+REGISTRY = f"{DEMO}/Microsoft.ContainerRegistry/registries/local"
 GROUP = f"{DEMO}/Microsoft.ContainerInstance/containerGroups/batch"
 VERSIONS = {"microsoft.app": "2025-07-01", "microsoft.web": "2024-04-01", "microsoft.containerinstance": "2025-09-01"}
 

@@ -5,7 +5,18 @@ import pytest
 from localcloud.arm.kinds import KINDS, SUBSCRIPTION_VERSIONS, Kind
 from localcloud.identity import TENANT
 from localcloud.registry.principal import Principal
-from tests.localcloud.arm.asking import APP, DEMO, GROUP, MANAGEMENT, ORDERS, SITE, SUBSCRIPTION, asking, container_app
+from tests.localcloud.arm.asking import (
+    APP,
+    DEMO,
+    GROUP,
+    MANAGEMENT,
+    ORDERS,
+    REGISTRY,
+    SITE,
+    SUBSCRIPTION,
+    asking,
+    container_app,
+)
 
 APPS = f"{SUBSCRIPTION}/providers/Microsoft.App/containerApps"
 OTHER = "11111111-2222-3333-4444-555555555555"
@@ -194,6 +205,12 @@ async def test_every_version_of_every_type_is_answered(kind: Kind) -> None:
         "Microsoft.Web/sites/sitecontainers": f"{ORDERS}/sitecontainers/main",
         "Microsoft.Web/sites/slots/sitecontainers": f"{SITE}/slots/staging/sitecontainers",
         "Microsoft.ContainerInstance/containerGroups": GROUP,
+        "Microsoft.ContainerRegistry/registries": REGISTRY,
+        "Microsoft.ContainerRegistry/registries/replications": f"{REGISTRY}/replications/westeurope",
+        "Microsoft.ContainerRegistry/registries/tasks": f"{REGISTRY}/tasks/weekly-purge",
+        "Microsoft.EventGrid/topics": f"{SUBSCRIPTION}/providers/Microsoft.EventGrid/topics",
+        "Microsoft.Authorization/roleAssignments": f"{REGISTRY}/providers/Microsoft.Authorization/roleAssignments",
+        "Microsoft.Authorization/locks": f"{REGISTRY}/providers/Microsoft.Authorization/locks",
     }
     async with asking() as it:
         for version in kind.versions:
