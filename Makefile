@@ -12,14 +12,14 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 13))
 STARTED := $(shell date +%s)
 PIP_TOOLS := pip-tools==7.6.2
 TESTS ?= tests
-TYPED := $(wildcard function_app.py handlers taglock localcloud demo bench tests)
+TYPED := $(wildcard function_app.py handlers taglock localcloud demo bench tools tests)
 
 # Azurite (Microsoft's storage emulator) comes from npm; where npm is missing its tests are skipped and say so.
 ifneq ($(and $(wildcard package.json),$(shell command -v npm 2>/dev/null)),)
 AZURITE := node_modules/installed
 endif
 
-.PHONY: help demo test quick check run bench bench-large pins clean
+.PHONY: help demo test quick check run bench bench-large package sbom licences audit-packages pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,18 @@ bench: $(INSTALLED) ## Measure, and write bench/results.json
 bench-large: $(INSTALLED) ## Measure audits of up to a million tags (a quarter of an hour)
 	@$(BIN) -m bench large-audits
 
+package: $(INSTALLED) ## Build what is deployed: dist/taglock.zip
+	@$(BIN) -m tools.package
+
+sbom: package ## Write the bill of materials of the package (CycloneDX): dist/taglock.cdx.json
+	@$(BIN) -m tools.supply.bill
+
+licences: $(INSTALLED) ## Check the licence of every package against the allow-list
+	@$(BIN) -m tools.supply.licences
+
+audit-packages: $(INSTALLED) ## Look for known vulnerabilities of every package (skipped, with the reason, when offline)
+	@$(BIN) -m tools.supply.audit
+
 pins: $(INSTALLED) ## Compile requirements*.in into requirements*.txt with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(BIN) -m venv "$$tools"; "$$tools/bin/python" -m pip install --quiet --disable-pip-version-check "$(PIP_TOOLS)"; \
@@ -64,7 +76,7 @@ pins: $(INSTALLED) ## Compile requirements*.in into requirements*.txt with hashe
 	done
 
 clean: ## Remove what the targets above made
-	rm -rf .venv node_modules .demo .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results.json
+	rm -rf .venv node_modules .demo .localcloud .mypy_cache .ruff_cache .pytest_cache .hypothesis dist bench/results.json
 
 $(INSTALLED): requirements-dev.txt
 	@set -e; found=; \

@@ -21,7 +21,7 @@ LINES_SHOWN = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What to host and how; `log` gets what the host and the app write."""
+    """What to host and how; `log` gets what the host and the app write, `python` is the interpreter of both."""
 
     app: Path
     storage: Path
@@ -29,6 +29,7 @@ class Launch:
     environment: Mapping[str, str]
     port: int = 0
     pace: float = 1.0
+    python: str = sys.executable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ async def _start(launch: Launch, log: IO[bytes]) -> asyncio.subprocess.Process:
     arguments = ("--app", str(launch.app), "--port", str(launch.port), "--storage", str(launch.storage))
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "localcloud.functions", *arguments),
+        *(launch.python, "-m", "localcloud.functions", *arguments),
         *("--pace", str(launch.pace), "--enable-auth", "--until-stdin-ends"),
         env={**os.environ, **launch.environment, "PYTHONPATH": os.pathsep.join(paths)},
         # The host ends when this pipe closes, also when this process dies without a word.

@@ -1,17 +1,31 @@
 """The package as `make package` builds it, once; and unpacked elsewhere, as the platform has it."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tools.package.build import Package, build
+from tools.package.selection import IGNORE_FILE, selected
 from tools.pins import PROJECT
 
 
 @pytest.fixture(scope="session")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return build(PROJECT, tmp_path_factory.mktemp("dist"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project in another folder, as it is now: somebody may be working on it."""
+    root = tmp_path_factory.mktemp("a project")
+    for file in (*selected(PROJECT), Path(IGNORE_FILE), Path(".python-version")):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PROJECT / file, root / file)
+    with (root / IGNORE_FILE).open("a") as ignored:
+        ignored.write("/dist*\n")
+    return root
+
+
+@pytest.fixture(scope="session")
+def package(project: Path) -> Package:
+    return build(project, project / "dist")
 
 
 @pytest.fixture(scope="session")
