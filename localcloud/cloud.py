@@ -20,6 +20,7 @@ from localcloud.control import Control
 from localcloud.event_grid.custom_topic import CustomTopic
 from localcloud.event_grid.events import Schema, registry_event
 from localcloud.event_grid.grid import EventGrid
+from localcloud.functions.authentication import AUDIENCE, SECRET
 from localcloud.functions.launch import Launch, RunningHost, launched
 from localcloud.identity import Identity
 from localcloud.registry.blobs import Blobs
@@ -55,7 +56,8 @@ class CloudOptions:
 
     `folder` keeps certificate, ledger, dead letters, queues and logs (None: a temporary one); `app` is a folder with a
     function_app.py (None: no Functions host); `state_file` is written when given; `arm_seed` is a folder of resource
-    bodies that Resource Manager starts with (None: without any); `pace` is that of every local clock.
+    bodies that Resource Manager starts with (None: without any); `pace` is that of every local clock. With `audience`,
+    App Service authentication stands in front of the app and asks for tokens for it.
     """
 
     login_server: str = ""
@@ -64,6 +66,7 @@ class CloudOptions:
     state_file: Path | None = None
     app: Path | None = None
     functions_port: int = 0
+    audience: str = ""
     control_port: int = 0
     arm_seed: Path | None = None
     schema: Schema = Schema.EVENT_GRID
@@ -236,6 +239,17 @@ class LocalCloud:
     async def _serve(self, app: web.Application, port: int) -> int:
         return await self._closing.enter_async_context(_serving(app, port=port))
 
+    def _authentication(self) -> Mapping[str, str]:
+        """Return what turns App Service authentication on, and what the platform tells the app of it."""
+        if not self.options.audience:
+            return {}
+        return {
+            SECRET: self.identity.authentication_secret,
+            AUDIENCE: self.options.audience,
+            "WEBSITE_AUTH_ENABLED": "True",
+            "TAGLOCK_HTTP_AUTH": "entra",
+        }
+
     async def _start_functions(self) -> None:
         self.functions = None
         if self.options.app is None:
@@ -244,7 +258,7 @@ class LocalCloud:
             app=self.options.app,
             storage=self._folder / "storage",
             log=self._folder / "functions.log",
-            environment={"AzureWebJobsStorage": "none", **self.environment()},
+            environment={"AzureWebJobsStorage": "none", **self.environment(), **self._authentication()},
             port=self.options.functions_port,
             pace=self.options.pace,
         )

@@ -29,6 +29,7 @@ DEFAULT_PRINCIPAL = Principal(name="taglock", actions=ALL_ACTIONS)
 @dataclass(slots=True, kw_only=True)
 class _Account:
     principal: Principal
+    app_roles: frozenset[str] = frozenset()
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -62,9 +63,9 @@ class Identity:
     def principal(self, principal: Principal) -> None:
         self._system.principal = principal
 
-    def add(self, principal: Principal) -> str:
-        """Add a user-assigned identity and return its client id."""
-        account = _Account(principal=principal)
+    def add(self, principal: Principal, *, app_roles: frozenset[str] = frozenset()) -> str:
+        """Add a user-assigned identity, with the app roles that it was given, and return its client id."""
+        account = _Account(principal=principal, app_roles=app_roles)
         self._accounts[account.object_id] = account
         return account.client_id
 
@@ -72,6 +73,11 @@ class Identity:
         """Give the system-assigned identity its first rights back and remove all others."""
         self._system.principal = self._first
         self._accounts = {self._system.object_id: self._system}
+
+    @property
+    def authentication_secret(self) -> str:
+        """What App Service authentication of the local app validates tokens of this tenant with, in hexadecimal."""
+        return self._secret.hex()
 
     def token(self, resource: str, client_id: str | None = None) -> str:
         """Return an access token for a resource; KeyError when no identity has the client id."""
@@ -159,6 +165,7 @@ class Identity:
             "tid": TENANT,
             "idtyp": "app",
             "ver": "1.0",
+            **({"roles": sorted(account.app_roles)} if account.app_roles else {}),
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
 

@@ -1,7 +1,8 @@
 """`python -m localcloud.functions --app FOLDER`: host one app until SIGINT, SIGTERM or the end of the caller.
 
-Prints one JSON line when ready: `{"endpoint", "keys": {"master", "default", "eventgrid"}, "functions": [...]}`. What
-the app prints goes to standard error. Exits with 1 and the worker's message when the app cannot be hosted.
+Prints one JSON line when ready: `{"endpoint", "keys": {"master", "default", "eventgrid", "functions"},
+`"functions": [...]}`. What the app prints goes to standard error. Exits with 1 and the worker's message when the app
+cannot be hosted.
 """
 
 import argparse
@@ -92,7 +93,12 @@ def _end_with_input(end: asyncio.Event) -> None:
 
 
 def _ready_line(host: FunctionsHost) -> str:
-    keys = {"master": host.keys.master, "default": host.keys.default, "eventgrid": host.keys.eventgrid}
+    keys = {
+        "master": host.keys.master,
+        "default": host.keys.default,
+        "eventgrid": host.keys.eventgrid,
+        "functions": dict(host.keys.functions),
+    }
     return json.dumps({"endpoint": host.endpoint, "keys": keys, "functions": sorted(host.functions)})
 
 
@@ -101,6 +107,7 @@ def _start_anew(host: FunctionsHost, announce: TextIO) -> None:
     announce.flush()
     for name in ("master", "default", "eventgrid"):
         os.environ[f"LOCALCLOUD_FUNCTIONS_KEY_{name.upper()}"] = getattr(host.keys, name)
+    os.environ["LOCALCLOUD_FUNCTIONS_KEYS"] = json.dumps(dict(host.keys.functions))
     command = [sys.executable, "-m", "localcloud.functions", *sys.argv[1:], "--port", str(host.port)]
     os.execv(sys.executable, command)
 

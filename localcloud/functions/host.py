@@ -13,6 +13,7 @@ from aiohttp import web
 
 from localcloud.clock import Clock
 from localcloud.functions.admin import AdminSurface, Surroundings
+from localcloud.functions.authentication import Authentication
 from localcloud.functions.bindings import Function, QueueTrigger, TimerTrigger, parse_function
 from localcloud.functions.draining import GRACE_SECONDS
 from localcloud.functions.event_grid_hook import EventGridHook
@@ -124,7 +125,13 @@ class FunctionsHost:
         around = Surroundings(functions=self.functions, timers=timers, runner=self.runner, clock=self.clock)
         admin = AdminSurface(around, self.keys)
         hook = EventGridHook(self.functions.values(), self.runner, self.keys)
-        http = HttpSurface(self.functions.values(), self.runner, self.keys, settings.route_prefix)
+        http = HttpSurface(
+            self.functions.values(),
+            self.runner,
+            self.keys,
+            settings.route_prefix,
+            authentication=Authentication.of_environment(),
+        )
 
         async def answer(request: web.Request) -> web.StreamResponse:
             path = request.path.lower()

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from localcloud.functions.authentication import Authentication
 from localcloud.functions.bindings import Function
 from localcloud.functions.calls import http_call
 from localcloud.functions.keys import Keys
@@ -22,7 +23,16 @@ def presented_key(request: web.Request) -> str | None:
 class HttpSurface:
     """Answers the app's own routes below the route prefix."""
 
-    def __init__(self, functions: Iterable[Function], runner: Runner, keys: Keys, prefix: str) -> None:
+    def __init__(
+        self,
+        functions: Iterable[Function],
+        runner: Runner,
+        keys: Keys,
+        prefix: str,
+        *,
+        authentication: Authentication | None = None,
+    ) -> None:
+        self._authentication = authentication
         self._routes = compile_routes(functions)
         self._runner = runner
         self._keys = keys
@@ -30,13 +40,19 @@ class HttpSurface:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Run the function whose route and method match; 404 without one, 401 without its key, 500 when it raises."""
+        headers = _headers(request)
+        if self._authentication is not None:
+            known = self._authentication.headers(request.path, headers)
+            if known is None:
+                return web.Response(status=401)
+            headers = known
         found = self._find(request)
         if found is None:
             return web.Response(status=404)
         route, parameters = found
         if not self._keys.opens_http(presented_key(request), route.function.name, route.trigger.auth_level):
             return web.Response(status=401)
-        call = http_call(route.function, route.trigger, await _to_rpc(request, parameters))
+        call = http_call(route.function, route.trigger, await _to_rpc(request, parameters, headers))
         result = await self._runner.run(route.function, call)
         if result.failure is not None:
             return web.Response(status=500)
@@ -63,11 +79,15 @@ def path_parts(raw_path: str) -> list[str]:
 _SLASH = re.compile("%2f", re.IGNORECASE)
 
 
-async def _to_rpc(request: web.Request, parameters: dict[str, str]) -> RpcHttp:
+def _headers(request: web.Request) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
+
+
+async def _to_rpc(request: web.Request, parameters: dict[str, str], headers: dict[str, str]) -> RpcHttp:
     return RpcHttp(
         method=request.method,
         url=str(request.url),

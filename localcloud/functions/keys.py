@@ -1,6 +1,7 @@
 """Access keys of the app and who may call what with them."""
 
 import hmac
+import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,8 @@ def keys_from_environment() -> Keys:
     master, default, eventgrid = (
         os.environ.get(f"LOCALCLOUD_FUNCTIONS_KEY_{name}") or _new_key() for name in ("MASTER", "DEFAULT", "EVENTGRID")
     )
-    return Keys(master=master, default=default, eventgrid=eventgrid)
+    functions = json.loads(os.environ.get("LOCALCLOUD_FUNCTIONS_KEYS", "{}"))
+    return Keys(master=master, default=default, eventgrid=eventgrid, functions=functions)
 
 
 def _same(given: str, expected: str) -> bool:

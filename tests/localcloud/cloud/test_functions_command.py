@@ -48,7 +48,7 @@ async def test_ready_line_names_endpoint_keys_and_functions(tmp_path: Path) -> N
     async with launched(APPS / "slow", "--storage", str(tmp_path)) as running:
         line = await ready(running)
         assert line["functions"] == ["count", "hang"]
-        assert set(line["keys"]) == {"master", "default", "eventgrid"}
+        assert set(line["keys"]) == {"master", "default", "eventgrid", "functions"}
         assert await get(f"{line['endpoint']}/api/count") == (200, "1 ")
         running.send_signal(signal.SIGTERM)
         assert await running.wait() == 0
