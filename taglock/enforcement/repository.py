@@ -1,13 +1,15 @@
-"""Lock a repository's own attributes when a rule of scope `repository` asks for it, once for each repository."""
+"""Lock a repository's own attributes when a rule of scope `repository` asks for it."""
 
 from contextlib import suppress
+
+import msgspec
 
 from taglock.domain.attributes import Attribute, Off, spelled
 from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import ProvenRepository, repository_key, restored, stored
 from taglock.domain.plan import effective_mode
-from taglock.domain.reference import repository_target
-from taglock.domain.row import Upsert
+from taglock.domain.reference import LoginServer, Repository, repository_target
+from taglock.domain.row import Change, Upsert
 from taglock.domain.rule import Mode, Protect, RuleSet, decide_repository
 from taglock.domain.state import AttributeUpdate
 from taglock.enforcement.context import Enforcement
@@ -15,32 +17,70 @@ from taglock.enforcement.report_mode import view
 from taglock.errors import LedgerError, Unavailable
 
 
+class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule wants of one repository's own attributes."""
+
+    registry: LoginServer
+    repository: Repository
+    off: Off
+    """All that the rule wants off, write included."""
+    rule: str
+    mode: Mode
+
+
+def wanted_lock(
+    app: Enforcement, rules: RuleSet, *, registry: LoginServer, repository: Repository
+) -> RepositoryLock | None:
+    """Return what the first matching repository rule wants; None when none wants anything."""
+    decision = decide_repository(rules, registry=registry, repository=repository)
+    if not isinstance(decision, Protect):
+        return None
+    return RepositoryLock(
+        registry=registry,
+        repository=repository,
+        off=decision.rule.profile.off,
+        rule=decision.rule.name,
+        mode=effective_mode(decision.rule, app.mode),
+    )
+
+
 async def lock_repository(app: Enforcement, push: ImagePushed, rules: RuleSet) -> None:
     """Turn off what the matching repository rule wants, except write: that would refuse every later push."""
-    decision = decide_repository(rules, registry=push.registry, repository=push.repository)
-    if not isinstance(decision, Protect):
+    lock = wanted_lock(app, rules, registry=push.registry, repository=push.repository)
+    wanted = lock.off - {Attribute.WRITE} if lock is not None else None
+    if lock is None or not wanted:
         return
-    wanted = decision.rule.profile.off - {Attribute.WRITE}
-    mode = effective_mode(decision.rule, app.mode)
-    if not wanted or await _is_proved(app, push, wanted, mode):
+    held = await _held(app, lock)
+    if held is not None and wanted <= held.off and (held.mode is Mode.ENFORCE or lock.mode is Mode.REPORT):
         return
-    update = AttributeUpdate(target=repository_target(push.registry, push.repository), off=wanted)
-    state = await view(app.registries(push.registry), mode).update_repository(update)
-    if not wanted <= state.off:
+    proof = await turn_off(app, lock, wanted)
+    if held is None or held.mode is Mode.REPORT or lock.mode is Mode.ENFORCE:
+        with suppress(LedgerError):  # the row only saves the next push a request
+            await app.rows.write([proof_row(lock, proof)])
+
+
+async def turn_off(app: Enforcement, lock: RepositoryLock, off: Off) -> ProvenRepository:
+    """Turn attributes off that the lock wants and return the proof: all it wants that the registry's answer shows off.
+
+    Raises RegistryError when there is no answer, or one that shows less than was asked for.
+    """
+    update = AttributeUpdate(target=repository_target(lock.registry, lock.repository), off=off)
+    state = await view(app.registries(lock.registry), lock.mode).update_repository(update)
+    if not off <= state.off:
         shown = f"the registry answered success but shows off only {spelled(state.off)}"
         raise Unavailable(shown, operation="update", target=str(update.target))
-    proof = ProvenRepository(off=wanted, rule=decision.rule.name, mode=mode, proven_at=app.clock.now())
-    with suppress(LedgerError):  # the row only saves the next push a request
-        await app.rows.write([Upsert(repository_key(push.registry, push.repository), stored(proof))])
+    return ProvenRepository(off=state.off & lock.off, rule=lock.rule, mode=lock.mode, proven_at=app.clock.now())
 
 
-async def _is_proved(app: Enforcement, push: ImagePushed, wanted: Off, mode: Mode) -> bool:
+def proof_row(lock: RepositoryLock, proof: ProvenRepository) -> Change:
+    """Return the row of a repository's proof."""
+    return Upsert(repository_key(lock.registry, lock.repository), stored(proof))
+
+
+async def _held(app: Enforcement, lock: RepositoryLock) -> ProvenRepository | None:
+    """Return the proof that the ledger holds; one that cannot be read counts as none."""
     try:
-        (row,) = await app.rows.read([repository_key(push.registry, push.repository)])
-        return row is not None and _proves(restored(ProvenRepository, row.body), wanted, mode)
+        (row,) = await app.rows.read([repository_key(lock.registry, lock.repository)])
+        return restored(ProvenRepository, row.body) if row is not None else None
     except LedgerError:
-        return False
-
-
-def _proves(proof: ProvenRepository, wanted: Off, mode: Mode) -> bool:
-    return wanted <= proof.off and (proof.mode is Mode.ENFORCE or mode is Mode.REPORT)
+        return None

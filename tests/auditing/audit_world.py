@@ -1,5 +1,7 @@
 """A registry on loopback with releases in it, and audits of it."""
 
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import replace
@@ -7,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from handlers.image_deployed import image_deployed
 from localcloud.registry.flags import OPEN, Flags
 from localcloud.tls import Authority
 from taglock.adapters.acr_registry import AcrRegistry
@@ -51,6 +54,31 @@ class Audits:
         for tag in tags:
             event = self.local.push(tag, plain(f"{repository}:{tag}"), repository=repository)
             assert (await self.local.deliver(event)).outcome == "locked"
+
+    async def deployed(self, *digests: str, repository: str = "prod/api", workload: str = "shop") -> None:
+        """Let the app hear that a workload runs exactly these digests."""
+        images = [f"{self.local.login_server}/{repository}@{digest}" for digest in digests]
+        event = {
+            "specversion": "1.0",
+            "id": f"{workload}-{len(self.reports)}-{self.local.clock.now().isoformat()}",
+            "source": "/pipelines/shop",
+            "type": "Taglock.ImageDeployed",
+            "time": self.local.clock.now().isoformat(),
+            "data": {"workload": workload, "images": images, "environment": "production"},
+        }
+        await image_deployed(self.local.app, json.dumps(event))
+
+    def updates(self) -> Counter[tuple[str, str]]:
+        """How often each target was updated since the last `clear`, by repository and tag or digest."""
+        seen = self.local.emulator.traffic.remembered
+        return Counter((each.repository, each.reference) for each in seen if each.method == "PATCH")
+
+    def own_flags(self, repository: str = "prod/api") -> Flags:
+        """The repository's own attributes."""
+        return self.local.emulator.store.repository(repository).flags
+
+    def unlock_repository(self, repository: str = "prod/api", *, flags: Flags = OPEN) -> None:
+        self.local.emulator.store.repository(repository).flags = flags
 
     def unlock(self, tag: str, *, repository: str = "prod/api", flags: Flags = OPEN) -> None:
         self.local.emulator.store.tag(repository, tag).flags = flags

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from taglock.domain.attributes import Off, spelled
 from taglock.domain.audit.scene import Draft, Judged, Scene, severity_of
-from taglock.domain.ledger import Finding, FindingKind, ProvenManifest, Release, Severity
+from taglock.domain.ledger import Finding, FindingKind, ProvenManifest, ProvenRepository, Release, Severity
 from taglock.domain.listing import ListedTag
 from taglock.domain.reference import Digest, Tag, manifest_target, tag_target
 
@@ -76,8 +76,13 @@ class Differences:
         wanted, off = sets
         texts = (f"repository {spelled(wanted)} off", f"repository {spelled(off)} off")
         severity = Severity.INFORMATION if kind is FindingKind.ORPHAN_LOCK else None
-        subject = f"{self._scene.registry}/{self._scene.repository}"
-        self.add(kind, subject, texts, rule=rule, severity=severity)
+        self.add(kind, self._repository, texts, rule=rule, severity=severity)
+
+    def loosened_repository(self, proof: ProvenRepository, off: Off) -> None:
+        """A locked repository has attributes of its own on again."""
+        expected, observed = _loosened(proof.off, off, proof.proven_at)
+        texts = (f"repository {expected}", f"repository {observed}")
+        self.add(FindingKind.LOOSENED, self._repository, texts, rule=proof.rule)
 
     def closure_unknown(self, draft: Draft, reason: str) -> None:
         """Nobody names the children of an index."""
@@ -113,6 +118,10 @@ class Differences:
         if draft.plan is not None:
             return draft.plan.rule
         return draft.mark.terms.rule if draft.mark.terms is not None else ""
+
+    @property
+    def _repository(self) -> str:
+        return f"{self._scene.registry}/{self._scene.repository}"
 
     def _tag(self, name: Tag) -> str:
         return str(tag_target(self._scene.registry, self._scene.repository, name))

@@ -37,6 +37,8 @@ class RepositoryJudge:
         self._terms: dict[Terms, Terms] = {}
         self._unlocked: dict[str, list[Tag]] = defaultdict(list)
         self._unlocked_counts: dict[str, int] = defaultdict(int)
+        self._loosened_manifests: set[Digest] = set()
+        """Those that no planned image covers so far."""
 
     # -- tags and manifests as they come ----------------------------------------------------------------------------
 
@@ -71,6 +73,7 @@ class RepositoryJudge:
                 self.result.pending += 1
             else:
                 self._differences.loosened_manifest(proof, manifest.off)
+                self._loosened_manifests.add(manifest.digest)
         if self.recorded:
             self.recorded_root(manifest.digest, manifest.off, names_children=is_index(manifest.media_type))
 
@@ -122,12 +125,31 @@ class RepositoryJudge:
         self._conclude(draft, ())
         self._differences.closure_unknown(draft, reason)
 
-    def repository(self, off: Off, wanted: Off, rule: str) -> None:
-        """Judge the repository's own attributes by what its rule wants; '' for no rule."""
-        if wanted - off:
-            self._differences.repository(FindingKind.UNLOCKED, (wanted, off), rule)
-        if off - wanted:
-            self._differences.repository(FindingKind.ORPHAN_LOCK, (wanted, off), rule)
+    # -- what no tag protects ---------------------------------------------------------------------------------------
+
+    @property
+    def has_loosened(self) -> bool:
+        """Whether a manifest was loosened that no planned image covers."""
+        return bool(self._loosened_manifests)
+
+    def running(self, manifest: ListedManifest, plan: LockPlan, lacking: Sequence[str]) -> None:
+        """Judge an image that runs, with its lacking children: it is planned when something of it was loosened."""
+        root = () if plan.manifest_off <= manifest.off else (manifest.digest,)
+        lacks = (*root, *lacking)
+        if self._loosened_manifests.isdisjoint(lacks):
+            return
+        self._loosened_manifests.difference_update(lacks)
+        self.result.planned.append(
+            PlannedImage(
+                repository=self.scene.repository,
+                tag=None,
+                digest=manifest.digest,
+                rule=plan.rule,
+                reason=FindingKind.LOOSENED,
+                severity=severity_of(plan.mode),
+                targets=len(lacks),
+            )
+        )
 
     def finish(self) -> Judged:
         """Return the judgement once everything was seen."""
@@ -179,7 +201,7 @@ class RepositoryJudge:
         if lacking:
             self._differences.closure_incomplete(draft, lacking)
         if root_lacks or lacking:
-            self._plan(FindingKind.TAG_MOVED, draft, root_lacks + len(lacking))
+            self._plan(FindingKind.TAG_MOVED, draft, lacking, targets=root_lacks + len(lacking))
 
     def _conclude_proven(self, draft: Draft, lacking: Sequence[str]) -> None:
         terms, mark = draft.mark.terms, draft.mark
@@ -194,7 +216,7 @@ class RepositoryJudge:
             self._differences.closure_incomplete(draft, lacking)
         if draft.plan is not None and (lacks or lacking):
             weaker = FindingKind.PARTLY_LOCKED if lacks else FindingKind.CLOSURE_INCOMPLETE
-            self._plan(FindingKind.LOOSENED if loosened else weaker, draft, lacks + len(lacking))
+            self._plan(FindingKind.LOOSENED if loosened else weaker, draft, lacking, targets=lacks + len(lacking))
 
     def _conclude_unproven(self, draft: Draft, plan: LockPlan, lacking: Sequence[str]) -> None:
         mark = draft.mark
@@ -213,7 +235,7 @@ class RepositoryJudge:
         self.result.locked_unwitnessed += 1
         if not draft.mark.old:
             self._differences.image(FindingKind.EVENT_MISSED, draft, severity=Severity.WARNING)
-        self._plan(FindingKind.EVENT_MISSED, draft, 0)
+        self._plan(FindingKind.EVENT_MISSED, draft, (), targets=0)
 
     def _unlocked_image(self, draft: Draft, plan: LockPlan, lacking: Sequence[str], *, targets: int) -> None:
         mark = draft.mark
@@ -224,7 +246,7 @@ class RepositoryJudge:
             kind = FindingKind.CLOSURE_INCOMPLETE
         elif mark.off & plan.tag_off or draft.root_off & plan.manifest_off:
             kind = FindingKind.PARTLY_LOCKED
-        self._plan(kind, draft, targets)
+        self._plan(kind, draft, lacking, targets=targets)
         if kind is FindingKind.CLOSURE_INCOMPLETE:
             self._differences.closure_incomplete(draft, lacking)
         elif kind is not FindingKind.UNLOCKED:
@@ -234,7 +256,8 @@ class RepositoryJudge:
             if len(self._unlocked[plan.rule]) < NAMED:
                 self._unlocked[plan.rule].append(draft.tag)
 
-    def _plan(self, kind: FindingKind, draft: Draft, targets: int) -> None:
+    def _plan(self, kind: FindingKind, draft: Draft, lacking: Sequence[str], *, targets: int) -> None:
+        self._loosened_manifests.difference_update((draft.digest, *lacking))
         terms, plan = draft.mark.terms, draft.plan
         mode = plan.mode if plan is not None else self.scene.mode
         self.result.planned.append(

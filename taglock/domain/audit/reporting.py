@@ -8,7 +8,7 @@ from heapq import nsmallest
 
 import msgspec
 
-from taglock.domain.audit.rows import RANKS, AuditRun, PlannedImage
+from taglock.domain.audit.rows import RANKS, AuditRun, Planned
 from taglock.domain.audit_report import (
     ActionState,
     AuditReport,
@@ -72,7 +72,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
     registry: LoginServer
     run: AuditRun
-    planned: Sequence[PlannedImage]
+    planned: Sequence[Planned]
     history: tuple[PastAudit, ...]
     closed: int
     now: datetime
@@ -172,7 +172,7 @@ def _repair(ending: Ending) -> Repair:
         enabled=run.repair,
         actions=tuple(
             RepairAction(
-                image=f"{ending.registry}/{planned.repository}:{planned.tag}@{planned.digest}",
+                image=f"{ending.registry}/{planned.shown}",
                 rule=planned.rule,
                 reason=planned.reason,
                 severity=planned.severity,

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from taglock.domain.attributes import Off
 from taglock.domain.audit_report import ActionState, Coverage, PastAudit, PlannedCount
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import RowKey
@@ -44,9 +45,11 @@ class AuditRun(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str = ""
     """The last repository that was read whole; in the second phase the key of the last planned image."""
     attempts: int = 0
-    """Invocations that began at this cursor; a repository that outlasts three of them is left out."""
+    """Invocations that began at this cursor and kept nothing; a repository that outlasts three is left out."""
     coverage: Coverage = Coverage()
     planned_images: int = 0
+    planned_repositories: int = 0
+    """Of which the own attributes are not as wanted."""
     planned_targets: int = 0
     planned_by_rule: Mapping[str, PlannedCount] = {}
     applied: int = 0
@@ -89,7 +92,8 @@ class PlannedImage(msgspec.Struct, frozen=True, kw_only=True):
     """One image that a repair would lock, and how many targets of it are not as wanted."""
 
     repository: Repository
-    tag: Tag
+    tag: Tag | None
+    """None for a digest that runs and that no tag protects: its manifests are locked by the deployment's rule."""
     digest: Digest
     rule: str
     reason: str
@@ -101,8 +105,45 @@ class PlannedImage(msgspec.Struct, frozen=True, kw_only=True):
     state: ActionState = ActionState.PLANNED
     message: str = ""
 
+    @property
+    def name(self) -> str:
+        """What tells it from all others of an audit."""
+        return f"{self.repository}:{self.tag}" if self.tag is not None else f"{self.repository}@{self.digest}"
 
-AuditRow = AuditRun | Baseline | AuditedRepository | IndexChildren | PlannedImage | PastAudit
+    @property
+    def shown(self) -> str:
+        """The image within its registry, as reports show it."""
+        return f"{self.name}@{self.digest}" if self.tag is not None else self.name
+
+
+class PlannedRepository(msgspec.Struct, frozen=True, kw_only=True):
+    """A repository whose own attributes a repair would turn off, once every planned image is locked."""
+
+    repository: Repository
+    off: Off
+    rule: str
+    reason: str
+    """The kind of finding that it mends."""
+    severity: str
+    targets: int = 1
+    state: ActionState = ActionState.PLANNED
+    message: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others of an audit."""
+        return self.repository
+
+    @property
+    def shown(self) -> str:
+        """The repository within its registry, as reports show it."""
+        return self.repository
+
+
+Planned = PlannedImage | PlannedRepository
+"""One action of a repair."""
+
+AuditRow = AuditRun | Baseline | AuditedRepository | IndexChildren | PlannedImage | PlannedRepository | PastAudit
 
 
 def audit_partition(registry: LoginServer) -> str:
@@ -142,6 +183,7 @@ def known_repository_key(registry: LoginServer, repository: Repository) -> RowKe
 INDEX_PREFIX = "index/"
 MANIFEST_PREFIX = "manifest/"
 RELEASE_PREFIX = "release/"
+REPOSITORY_PREFIX = "repository"
 """What the keys of a repository's partition begin with (taglock.domain.ledger)."""
 
 
@@ -151,25 +193,32 @@ def children_key(registry: LoginServer, repository: Repository, index: Digest) -
 
 
 def plan_partition(registry: LoginServer, audit_id: str) -> str:
-    """Return the partition of one audit's planned images."""
+    """Return the partition of one audit's plan."""
     return f"repair/{registry}/{audit_id}"
 
 
 RANKS = {"critical": "0", "warning": "1", "information": "2"}
+PLANNED_REPOSITORIES = "repository/"
+"""What the keys of planned repositories begin with; it sorts behind every rank, and so behind every image."""
 
 
-def plan_key(registry: LoginServer, audit_id: str, planned: PlannedImage) -> RowKey:
-    """Return where a planned image is kept: the most severe first."""
-    name = f"{RANKS[planned.severity]}/{planned.repository}:{planned.tag}"
-    return RowKey(plan_partition(registry, audit_id), name)
+def plan_key(registry: LoginServer, audit_id: str, planned: Planned) -> RowKey:
+    """Return where a planned action is kept: images before repositories, the most severe first."""
+    after_images = PLANNED_REPOSITORIES if isinstance(planned, PlannedRepository) else ""
+    return RowKey(plan_partition(registry, audit_id), f"{after_images}{RANKS[planned.severity]}/{planned.name}")
+
+
+def plans_repository(key: RowKey) -> bool:
+    """Tell whether a row of a plan is about a repository and not about an image."""
+    return key.key.startswith(PLANNED_REPOSITORIES)
 
 
 AUDIT_EVENT = "audit/"
 
 
-def audit_event_id(audit_id: str, planned: PlannedImage) -> str:
-    """Return what stands in for the event of an image that no event announced."""
-    return f"{AUDIT_EVENT}{audit_id}/{planned.repository}:{planned.tag}"
+def audit_event_id(audit_id: str, planned: Planned) -> str:
+    """Return what stands in for the event of something that no event announced."""
+    return f"{AUDIT_EVENT}{audit_id}/{planned.name}"
 
 
 def is_audit_event(event_id: str) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from taglock.domain.attributes import Off
-from taglock.domain.audit.rows import PlannedImage
+from taglock.domain.audit.rows import Planned
 from taglock.domain.audit_report import Unread
 from taglock.domain.ledger import Finding, FindingKind, Release, Severity
 from taglock.domain.listing import ListedManifest
@@ -114,7 +114,7 @@ class Judged(msgspec.Struct, kw_only=True):
     """What the judgement of one repository amounts to."""
 
     findings: dict[tuple[FindingKind, str], Finding] = {}
-    planned: list[PlannedImage] = []
+    planned: list[Planned] = []
     unread: list[Unread] = []
     remarks: list[str] = []
     protected: int = 0

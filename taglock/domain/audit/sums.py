@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from taglock.domain.audit.rows import PlannedImage
+from taglock.domain.audit.rows import Planned, PlannedImage
 from taglock.domain.audit_report import Coverage, PlannedCount
 
 MAXIMUM_REMARKS = 20
@@ -28,9 +28,10 @@ def added(total: Coverage, one: Coverage, *, repository: str) -> Coverage:
     )
 
 
-def counted(total: Mapping[str, PlannedCount], planned: Sequence[PlannedImage]) -> Mapping[str, PlannedCount]:
-    """Return the counts by rule with another repository's planned images added."""
+def counted(total: Mapping[str, PlannedCount], planned: Sequence[Planned]) -> Mapping[str, PlannedCount]:
+    """Return the counts by rule with another repository's planned actions added."""
     counts = dict(total)
-    for image in planned:
-        counts[image.rule] = counts.get(image.rule, PlannedCount()) + PlannedCount(images=1, targets=image.targets)
+    for action in planned:
+        one = PlannedCount(images=isinstance(action, PlannedImage), targets=action.targets)
+        counts[action.rule] = counts.get(action.rule, PlannedCount()) + one
     return counts

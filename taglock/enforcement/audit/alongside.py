@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from taglock.domain.audit.rows import INDEX_PREFIX, MANIFEST_PREFIX, RELEASE_PREFIX
+from taglock.domain.audit.rows import INDEX_PREFIX, MANIFEST_PREFIX, RELEASE_PREFIX, REPOSITORY_PREFIX
 from taglock.domain.audit_report import Unread
-from taglock.domain.ledger import ProvenManifest, Release, Stored, restored
+from taglock.domain.ledger import ProvenManifest, ProvenRepository, Release, Stored, restored
 from taglock.domain.reference import Digest, Tag
 from taglock.domain.row import Row
 from taglock.errors import LedgerError
@@ -65,6 +65,7 @@ class Sides:
         self.releases = Alongside(rows, partition, RELEASE_PREFIX, loaded)
         self.proofs = Alongside(rows, partition, MANIFEST_PREFIX, loaded)
         self.indexes = Alongside(rows, partition, INDEX_PREFIX, loaded)
+        self._own = Alongside(rows, partition, REPOSITORY_PREFIX, loaded)
         self._unread = unread
 
     def release(self, name: Tag) -> Release | None:
@@ -74,6 +75,11 @@ class Sides:
     def proof(self, digest: Digest) -> ProvenManifest | None:
         """Take a manifest's proof."""
         return self._restored(ProvenManifest, self.proofs.take(digest))
+
+    async def repository(self) -> ProvenRepository | None:
+        """Take the proof of the repository's own attributes."""
+        await self._own.advance("")
+        return self._restored(ProvenRepository, self._own.take(""))
 
     def _restored[T: Stored](self, kind: type[T], row: Row | None) -> T | None:
         if row is None:

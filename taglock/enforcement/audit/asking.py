@@ -19,6 +19,8 @@ class Asker:
         self.deadline = deadline
         """On the event loop's clock, in seconds."""
         self.requests = 0
+        self.kept = 0
+        """Indexes whose children the ledger knows now: what a killed invocation does not have to read again."""
 
     @property
     def over(self) -> bool:
@@ -43,9 +45,9 @@ class Asker:
         await asyncio.sleep(seconds)
 
 
-async def for_each[T](items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
+async def for_each[T](items: Iterable[T], work: Callable[[T], Awaitable[None]], *, parallel: int = PARALLEL) -> None:
     """Do the work for each item, a few at once; the first error ends it, and those beside it are cancelled."""
-    for part in batched(items, PARALLEL, strict=False):
+    for part in batched(items, parallel, strict=False):
         tasks = [asyncio.create_task(_worked(work, item)) for item in part]
         try:
             for task in tasks:

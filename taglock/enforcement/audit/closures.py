@@ -1,7 +1,9 @@
 """Judge the closures of one repository: the children of each index against the manifests that were seen."""
 
 from collections.abc import Sequence
+from itertools import batched
 
+from taglock.domain.attributes import Off
 from taglock.domain.audit.digest_table import DigestTable
 from taglock.domain.audit.judging import RepositoryJudge
 from taglock.domain.audit.rows import IndexChildren, children_key
@@ -21,6 +23,8 @@ from taglock.errors import LedgerError, NotFound, RegistryError
 
 INDEX_BIT = 16
 """Set in a table's number when the manifest is an index; the lower bits are its attributes."""
+LEARNED_AT_ONCE = 96
+"""Indexes whose children are read before they are stored: what a killed invocation repeats of them at most."""
 GONE = 255
 """In a table: no such manifest."""
 
@@ -51,24 +55,25 @@ class Closures:
         wanted = [digest for digest in {draft.digest for draft in drafts} if digest not in self._children]
         if wanted:
             await self._remembered.advance(max(wanted))
-            await for_each(wanted, self._learn_one)
-            await self._remember()
+            for part in batched(wanted, LEARNED_AT_ONCE, strict=False):
+                await for_each(part, self._learn_one)
+                await self._remember()
 
     async def judge(self, judge: RepositoryJudge, table: DigestTable) -> None:
         """Judge every image whose root is an index."""
         for draft in judge.closures:
-            lacking, unknown = await self._lacking(draft, table)
+            lacking, unknown = await self.lacking(draft.digest, draft.manifest_off, table)
             if unknown:
                 judge.closure_unknown(draft, unknown)
             else:
                 judge.closure(draft, lacking)
         await self._remember()
 
-    async def _lacking(self, draft: Draft, table: DigestTable) -> tuple[list[str], str]:
-        """Return the children that lack an attribute, or why nobody can tell."""
+    async def lacking(self, root: Digest, off: Off, table: DigestTable) -> tuple[list[str], str]:
+        """Return the children of an index that lack an attribute, or why nobody can tell."""
         lacking: list[str] = []
-        seen = {draft.digest}
-        left = [draft.digest]
+        seen = {root}
+        left = [root]
         while left:
             children = await self._children_of(left.pop())
             if isinstance(children, str):
@@ -83,7 +88,7 @@ class Closures:
                 if number is None:
                     lacking.append(f"{child} (gone)")
                 elif number >= 0:
-                    if not draft.manifest_off <= SETS[number & ~INDEX_BIT]:
+                    if not off <= SETS[number & ~INDEX_BIT]:
                         lacking.append(child)
                     if number & INDEX_BIT:
                         left.append(child)
@@ -145,3 +150,4 @@ class Closures:
     async def _remember(self) -> None:
         changes, self._new = self._new, []
         await write(self._app, changes)
+        self._look_ups.asker.kept += len(changes)

@@ -10,18 +10,18 @@ from taglock.domain.audit.reporting import Ending, OpenFindings, events_of, past
 from taglock.domain.audit.rows import (
     AuditRun,
     Phase,
-    PlannedImage,
     past_key,
     plan_partition,
 )
 from taglock.domain.audit_report import AuditReport, AuditVerdict, PastAudit
-from taglock.domain.ledger import Finding, FindingKind, Severity, restored, stored
+from taglock.domain.ledger import Finding, FindingKind, Severity, stored
 from taglock.domain.reference import LoginServer
 from taglock.domain.row import Change, Delete, Upsert
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.findings import Closing, every_finding, open_findings, record_findings, was_open
 from taglock.enforcement.audit.kept import Kept
 from taglock.enforcement.audit.past import past_audits
+from taglock.enforcement.audit.plans import planned_actions
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import publish, write
 
@@ -65,7 +65,7 @@ async def _ending(app: Enforcement, registry: LoginServer, run: AuditRun, *, clo
     return Ending(
         registry=registry,
         run=run,
-        planned=await _planned(app, registry, run.audit_id),
+        planned=[each async for each in planned_actions(app, plan_partition(registry, run.audit_id))],
         history=await _history(app, registry, run),
         closed=closed,
         now=now,
@@ -127,17 +127,6 @@ async def _history(app: Enforcement, registry: LoginServer, run: AuditRun) -> tu
         if each.audit_id != run.audit_id:
             past.append(each)
     return tuple(past)
-
-
-async def _planned(app: Enforcement, registry: LoginServer, audit_id: str) -> Sequence[PlannedImage]:
-    planned: list[PlannedImage] = []
-    start = ""
-    while True:
-        rows = await app.rows.scan(plan_partition(registry, audit_id), start=start, limit=PAGE)
-        planned += [restored(PlannedImage, row.body) for row in rows]
-        if len(rows) < PAGE:
-            return planned
-        start = rows[-1].key.key + "\0"
 
 
 async def _forget_plans(app: Enforcement, registry: LoginServer, history: Sequence[PastAudit]) -> None:

@@ -114,11 +114,13 @@ async def _leave_listing(auditing: Auditing, kept: Kept) -> None:
     """Begin the second phase, unless it would do more than it may; nothing was changed so far."""
     run, refused = kept.run, ""
     if run.repair and run.planned_targets > auditing.max_actions:
+        repositories = f" and {run.planned_repositories} repositories" if run.planned_repositories else ""
         refused = (
-            f"{run.planned_targets} updates planned for {run.planned_images} images, "
+            f"{run.planned_targets} updates planned for {run.planned_images} images{repositories}, "
             f"expected at most {auditing.max_actions} (TAGLOCK_MAX_ACTIONS)"
         )
-    await kept.change(phase=Phase.REPAIRING, cursor="" if run.repair and not refused else run.cursor, refused=refused)
+    cursor = "" if run.repair and not refused else run.cursor
+    await kept.change(phase=Phase.REPAIRING, cursor=cursor, attempts=0, refused=refused)
 
 
 async def _put_back(registry: LoginServer, kept: Kept) -> WentOn:

@@ -12,6 +12,7 @@ from taglock.domain.audit.rows import (
     AuditedRepository,
     AuditRun,
     Baseline,
+    Planned,
     PlannedImage,
     baseline_key,
     known_repository_key,
@@ -25,18 +26,22 @@ from taglock.domain.reference import LoginServer, Repository
 from taglock.domain.row import Change, Insert, Upsert
 from taglock.domain.rule import RuleSet
 from taglock.enforcement.audit.asking import Asker, cancelled
+from taglock.enforcement.audit.audited import AuditedResult, unread_repository
 from taglock.enforcement.audit.catalog import Named, repositories
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.findings import record_findings
 from taglock.enforcement.audit.kept import Kept
-from taglock.enforcement.audit.repository import AuditedResult, audit_repository, unread_repository
+from taglock.enforcement.audit.repository import audit_repository
+from taglock.enforcement.audit.running_images import RunningImages
 from taglock.enforcement.recording import write
 from taglock.errors import LedgerConflict, LimitExceeded, RegistryError
 
 ATTEMPTS = 3
-"""Invocations that may fail to get past one repository before it is left out."""
+"""Invocations that may fail to get past one repository, with nothing kept of it, before it is left out."""
+PATIENCE_SECONDS = 1.0
+"""How long a repository is waited for before it is looked whether something was kept meanwhile."""
 LISTED_ACTIONS = 1000
-"""Planned images that are kept for the report even when none is carried out."""
+"""Planned actions that are kept for the report even when none is carried out."""
 FLUSH_AT = 500
 
 Progress = Callable[[AuditRun], None]
@@ -69,6 +74,9 @@ class ListingPhase:
         self._requests = kept.run.requests
         self._last = kept.run.cursor
         self._left_out = False
+        self._running = RunningImages(auditing.app, registry)
+        self._kept_before = 0
+        """Of what the asker has kept: until the last checkpoint."""
 
     async def go_on(self, progress: Progress) -> bool:
         """Read on until the whole registry was read (True) or the time is used up (False)."""
@@ -96,11 +104,19 @@ class ListingPhase:
             if not window:
                 return ended
             under = window[0]
-            result = await under.task
+            result = await self._ended(under, progress)
             window.popleft()
             self._take(under.named, result)
             if self._is_due:
                 await self._checkpoint(progress)
+
+    async def _ended(self, under: _Under, progress: Progress) -> AuditedResult:
+        """Wait for a repository, and store meanwhile that something of it was kept."""
+        patience = max(PATIENCE_SECONDS, self._auditing.limits.checkpoint_seconds)
+        while not (await asyncio.wait([under.task], timeout=patience))[0]:
+            if self._asker.kept > self._kept_before:
+                await self._checkpoint(progress)
+        return under.task.result()
 
     @property
     def _over(self) -> bool:
@@ -124,7 +140,8 @@ class ListingPhase:
             self._left_out = True
             return unread_repository(scene, f"{ATTEMPTS} invocations did not get past it")
         announced = frozenset(_tags_of(scene.announced, name))
-        return await audit_repository(self._auditing, replace(scene, announced=announced), self._asker)
+        scene = replace(scene, announced=announced)
+        return await audit_repository(self._auditing, scene, self._asker, self._running)
 
     async def _came_already(self, name: Repository, window: deque[_Under]) -> bool:
         """Tell whether a name that is out of order has been read in this audit; it costs a look into the ledger."""
@@ -146,28 +163,29 @@ class ListingPhase:
         if not named.listed:
             coverage = replace(coverage, repositories=Count(looked_up=coverage.repositories.listed, expected=1))
         self._findings += judged.findings.values()
-        stored_images = [image for image in judged.planned if self._is_stored(image)]
-        self._changes += [self._planned(image) for image in stored_images]
+        self._changes += [self._planned(action) for action in judged.planned if self._is_stored(action)]
         seen = AuditedRepository(seen_at=run.started_at)
         self._changes.append(Upsert(known_repository_key(self._registry, named.name), stored(seen)))
+        images = sum(isinstance(action, PlannedImage) for action in judged.planned)
         self._run = replace(
             run,
             coverage=added(run.coverage, coverage, repository=named.name),
-            planned_images=run.planned_images + len(judged.planned),
-            planned_targets=run.planned_targets + sum(image.targets for image in judged.planned),
+            planned_images=run.planned_images + images,
+            planned_repositories=run.planned_repositories + len(judged.planned) - images,
+            planned_targets=run.planned_targets + sum(action.targets for action in judged.planned),
             planned_by_rule=counted(run.planned_by_rule, judged.planned),
             locked_unwitnessed=run.locked_unwitnessed + judged.locked_unwitnessed,
             seconds_to_lock=(*run.seconds_to_lock, *judged.seconds_to_lock)[:MAXIMUM_SAMPLES],
         )
         self._last = max(self._last, named.name) if named.in_order else self._last
 
-    def _is_stored(self, image: PlannedImage) -> bool:
-        """Tell whether an image is kept: beyond the limit nothing is carried out, so counting is enough."""
+    def _is_stored(self, action: Planned) -> bool:
+        """Tell whether an action is kept: beyond the limit nothing is carried out, so counting is enough."""
         limit = max(LISTED_ACTIONS, self._auditing.max_actions)
-        return self._run.planned_images < limit or bool(image.targets and self._run.planned_targets < limit)
+        return self._run.planned_images < limit or bool(action.targets and self._run.planned_targets < limit)
 
-    def _planned(self, image: PlannedImage) -> Change:
-        return Upsert(plan_key(self._registry, self._run.audit_id, image), stored(image))
+    def _planned(self, action: Planned) -> Change:
+        return Upsert(plan_key(self._registry, self._run.audit_id, action), stored(action))
 
     def _unread(self, subject: str, reason: str) -> None:
         unread = Coverage(unread=(Unread(subject=subject, reason=reason),), unread_total=1)
@@ -179,19 +197,21 @@ class ListingPhase:
         findings, self._findings = self._findings, []
         await record_findings(self._app, findings)
         await write(self._app, changes)
-        moved = self._last != self._kept.run.cursor
+        kept = self._asker.kept
+        got_on = self._last != self._kept.run.cursor or kept > self._kept_before
         await self._kept.change(
             cursor=self._last,
-            attempts=0 if moved else self._kept.run.attempts,
+            attempts=0 if got_on else self._kept.run.attempts,
             coverage=self._run.coverage,
             planned_images=self._run.planned_images,
+            planned_repositories=self._run.planned_repositories,
             planned_targets=self._run.planned_targets,
             planned_by_rule=self._run.planned_by_rule,
             locked_unwitnessed=self._run.locked_unwitnessed,
             seconds_to_lock=self._run.seconds_to_lock,
             requests=self._requests + self._asker.requests,
         )
-        self._run, self._stored_at = self._kept.run, time.monotonic()
+        self._run, self._stored_at, self._kept_before = self._kept.run, time.monotonic(), kept
         progress(self._run)
 
     # -- what is known before ---------------------------------------------------------------------------------------

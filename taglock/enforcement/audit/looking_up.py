@@ -30,7 +30,7 @@ class LookUps:
         self._registry = registry
         self._login_server = login_server
         self._repository = repository
-        self._asker = asker
+        self.asker = asker
         self.unread: list[Unread] = []
 
     async def tag(self, name: Tag) -> ListedTag | Missing | Unknown:
@@ -48,12 +48,12 @@ class LookUps:
 
     async def content_children(self, digest: Digest) -> tuple[Digest, ...]:
         """Read the children of an index from its content; raises RegistryError."""
-        content = await self._asker.ask(lambda: self._registry.content(self._repository, digest))
+        content = await self.asker.ask(lambda: self._registry.content(self._repository, digest))
         return tuple(reference.digest for reference in content.references)
 
     async def _asked[T](self, target: str, call: Callable[[], Awaitable[T]]) -> T | Missing | Unknown:
         try:
-            return await self._asker.ask(call)
+            return await self.asker.ask(call)
         except NotFound:
             return MISSING
         except RegistryError as error:

@@ -1,43 +1,39 @@
-"""The second phase of an audit: carry out a complete plan, image by image, the most severe first."""
+"""The second phase of an audit: carry out a complete plan, images first, the most severe first of all."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import replace
-from datetime import timedelta
-from itertools import batched
+from functools import partial
+from itertools import groupby
 
-from taglock.domain.attributes import NOTHING_OFF
-from taglock.domain.audit.rows import AuditRun, PlannedImage, audit_event_id, plan_partition
+from taglock.domain.audit.planned import restored_planned
+from taglock.domain.audit.rows import AuditRun, Planned, PlannedRepository, plan_partition, plans_repository
 from taglock.domain.audit_report import ActionState
-from taglock.domain.event import ImagePushed
-from taglock.domain.ledger import ProvenManifest, Release, manifest_key, release_key, restored, stored
-from taglock.domain.outcome import Locking
-from taglock.domain.plan import LockPlan
-from taglock.domain.reference import Digest, LoginServer, Tag
-from taglock.domain.row import Change, Row, Upsert
-from taglock.domain.rule import Mode
-from taglock.domain.state import TagState
+from taglock.domain.ledger import stored
+from taglock.domain.reference import LoginServer
+from taglock.domain.row import Row, Upsert
+from taglock.enforcement.audit.asking import for_each
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.kept import Kept
-from taglock.enforcement.locking import Budget, Image, ImageLocker
+from taglock.enforcement.audit.mending_images import mend_image
+from taglock.enforcement.audit.mending_repositories import mend_repository
+from taglock.enforcement.audit.reading_first import ReadingFirst
+from taglock.enforcement.audit.repair import Repair, failed
+from taglock.enforcement.locking import Budget
 from taglock.enforcement.recording import write
-from taglock.enforcement.subject import Work, lock_subject
-from taglock.errors import HandOverFailed, RegistryError
+from taglock.errors import HandOverFailed, InvalidConfiguration, RegistryError
+from taglock.ports import Registries, Registry
 
-TRIGGER = "audit_registry"
 PAGE = 100
 PARALLEL = 4
-MOMENT = timedelta(microseconds=1)
-"""Makes a repair later than the push that it proves anew, so that it is no duplicate of it."""
 
 
 class RepairPhase:
-    """Locks what was planned; every image is recorded as soon as it is done, so that none is locked twice."""
+    """Carries out what was planned; every action is recorded as soon as it is done, so that none is done twice."""
 
     def __init__(self, auditing: Auditing, registry: LoginServer, kept: Kept) -> None:
-        self._registry = registry
         self._auditing = auditing
-        self._app = replace(auditing.app, registries=auditing.background)
+        self._registry = registry
         self._kept = kept
         self._deadline = asyncio.get_running_loop().time() + auditing.limits.invocation_seconds
 
@@ -46,97 +42,59 @@ class RepairPhase:
         partition = plan_partition(self._registry, self._kept.run.audit_id)
         while asyncio.get_running_loop().time() < self._deadline:
             start = f"{self._kept.run.cursor}\0" if self._kept.run.cursor else ""
-            rows = await self._app.rows.scan(partition, start=start, limit=PAGE)
-            for part in batched(rows, PARALLEL, strict=False):
-                await asyncio.gather(*(self._mend(row) for row in part))
+            rows = await self._auditing.app.rows.scan(partition, start=start, limit=PAGE)
+            mend = partial(self._mend, self._repair())
+            for _, part in groupby(rows, key=lambda row: plans_repository(row.key)):
+                await for_each(part, mend, parallel=PARALLEL)  # no repository before every image is done
             if rows:
-                await self._kept.change(cursor=rows[-1].key.key)
+                await self._kept.change(cursor=rows[-1].key.key, attempts=0)
                 progress(self._kept.run)
             if len(rows) < PAGE:
                 return True
         return False
 
-    async def _mend(self, row: Row) -> None:
-        planned = restored(PlannedImage, row.body)
+    def _repair(self) -> Repair:
+        """Return what the next page works with."""
+        limits = self._auditing.app.limits
+        return Repair(
+            app=replace(self._auditing.app, registries=self._registries()),
+            registry=self._registry,
+            audit_id=self._kept.run.audit_id,
+            budget=Budget(
+                deadline=self._deadline + self._auditing.limits.closing_seconds,
+                manifests=4 * limits.closure,
+                parallel=limits.parallel_requests,
+                closure=limits.closure,
+            ),
+        )
+
+    def _registries(self) -> Registries:
+        """Return the registries in the background; another invocation that began at this cursor may have been killed.
+
+        What it updated and did not record is among the first page, and is read before anything is updated.
+        """
+        background = self._auditing.background
+        return background if not self._kept.run.attempts else _reading_first(background)
+
+    async def _mend(self, repair: Repair, row: Row) -> None:
+        planned = restored_planned(row)
         if planned.state is not ActionState.PLANNED:
             return  # an invocation that was killed had done it
         try:
-            ended = await self._locked(planned)
-        except (RegistryError, HandOverFailed) as error:
-            ended = replace(planned, state=ActionState.FAILED, message=str(error))
-        await write(self._app, [Upsert(row.key, stored(ended))])
+            ended = await _mended(repair, planned)
+        except (RegistryError, HandOverFailed, InvalidConfiguration) as error:
+            ended = failed(planned, str(error))
+        await write(repair.app, [Upsert(row.key, stored(ended))])
 
-    async def _locked(self, planned: PlannedImage) -> PlannedImage:
-        release = await self._release(planned)
-        if planned.recorded_digest is not None:
-            return await self._tightened(planned, planned.recorded_digest, release)
-        tag = await self._app.registries(self._registry).tag(planned.repository, planned.tag)
-        if tag.digest != planned.digest:
-            return replace(planned, state=ActionState.FAILED, message=f"moved to {tag.digest} since it was planned")
-        work = Work(trigger=TRIGGER, budget=self._budget())
-        handled = await lock_subject(self._app, self._push(planned, tag, release), work)
-        if handled.mode == Mode.REPORT:
-            return replace(planned, message="its rule is in report mode")
-        if handled.outcome in ("locked", "already"):
-            return replace(planned, state=ActionState.APPLIED)
-        return replace(planned, state=ActionState.FAILED, message="; ".join((handled.outcome, *handled.problems)))
 
-    def _push(self, planned: PlannedImage, tag: TagState, release: Release | None) -> ImagePushed:
-        """Return the push that no event announced, or that has to be proved anew."""
-        occurred_at = tag.updated_at
-        if release is not None:
-            occurred_at = max(occurred_at, release.pushed_at + MOMENT)
-        return ImagePushed(
-            registry=self._registry,
-            repository=planned.repository,
-            tag=planned.tag,
-            digest=planned.digest,
-            media_type=None,
-            event_id=audit_event_id(self._kept.run.audit_id, planned),
-            occurred_at=occurred_at,
-            location="",
-        )
+async def _mended(repair: Repair, planned: Planned) -> Planned:
+    if isinstance(planned, PlannedRepository):
+        return await mend_repository(repair, planned)
+    return await mend_image(repair, planned)
 
-    async def _tightened(self, planned: PlannedImage, digest: Digest, release: Release | None) -> PlannedImage:
-        """Tighten what a moved tag was locked with, never what it points to now: a person has to accept that."""
-        if release is None:
-            return replace(planned, state=ActionState.FAILED, message="its release is no longer in the ledger")
-        plan = LockPlan(rule=release.rule, mode=Mode.ENFORCE, tag_off=NOTHING_OFF, manifest_off=release.manifest_off)
-        image = Image(registry=self._registry, repository=planned.repository, tag=None, digest=digest, media_type=None)
-        locking = await ImageLocker(self._app.registries(self._registry), image, plan, self._budget()).lock()
-        await write(self._app, self._proofs(planned, plan, locking))
-        if locking.finished:
-            return replace(planned, state=ActionState.APPLIED)
-        why = "; ".join(f"{failure.target}: {failure.message}" for failure in locking.failures) or "not complete"
-        return replace(planned, state=ActionState.FAILED, message=why)
 
-    def _proofs(self, planned: PlannedImage, plan: LockPlan, locking: Locking) -> Sequence[Change]:
-        return [
-            Upsert(
-                manifest_key(self._registry, planned.repository, digest),
-                stored(
-                    ProvenManifest(
-                        digest=digest,
-                        media_type=media_type,
-                        off=plan.manifest_off,
-                        rule=plan.rule,
-                        mode=plan.mode,
-                        proven_at=self._app.clock.now(),
-                    )
-                ),
-            )
-            for digest, media_type in (*locking.applied, *locking.already)
-        ]
+def _reading_first(registries: Registries) -> Registries:
+    def opened(login_server: LoginServer) -> Registry:
+        return ReadingFirst(registries(login_server))
 
-    async def _release(self, planned: PlannedImage) -> Release | None:
-        (row,) = await self._app.rows.read([release_key(self._registry, planned.repository, Tag(planned.tag))])
-        return restored(Release, row.body) if row is not None else None
-
-    def _budget(self) -> Budget:
-        limits = self._app.limits
-        return Budget(
-            deadline=self._deadline + self._auditing.limits.closing_seconds,
-            manifests=4 * limits.closure,
-            parallel=limits.parallel_requests,
-            closure=limits.closure,
-        )
+    return opened

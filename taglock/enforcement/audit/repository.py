@@ -1,37 +1,32 @@
 """Audit one repository: list its tags and manifests, look up what they do not show, judge all of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
-
-from taglock.domain.attributes import NOTHING_OFF
 from taglock.domain.audit.denominators import gap, out_of, unseen
 from taglock.domain.audit.digest_table import DigestTable
 from taglock.domain.audit.judging import RepositoryJudge
-from taglock.domain.audit.scene import Judged, Scene, TagMark
+from taglock.domain.audit.own_attributes import judge_repository
+from taglock.domain.audit.running import running_plan
+from taglock.domain.audit.scene import Scene, TagMark
 from taglock.domain.audit_report import Count, Coverage, Unread
+from taglock.domain.closure import is_index
+from taglock.domain.deployment import Deployment
 from taglock.domain.ledger import Release, image_partition
 from taglock.domain.listing import SETS, ListedManifest, ListedRepository, ListedTag, Page
 from taglock.domain.reference import Digest, Tag
-from taglock.domain.rule import Protect, decide_repository
 from taglock.enforcement.audit.alongside import open_sides
 from taglock.enforcement.audit.asking import Asker, for_each
+from taglock.enforcement.audit.audited import AuditedResult, unread_repository
 from taglock.enforcement.audit.closures import GONE, INDEX_BIT, Closures, number_of
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.looking_up import LookUps, Missing, Unknown, listed
+from taglock.enforcement.audit.running_images import RunningImages
 from taglock.errors import NotFound, RegistryError, UntrustedAnswer
 
 
-class AuditedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one repository."""
-
-    judged: Judged
-    coverage: Coverage
-
-
-async def audit_repository(auditing: Auditing, scene: Scene, asker: Asker) -> AuditedResult:
+async def audit_repository(auditing: Auditing, scene: Scene, asker: Asker, running: RunningImages) -> AuditedResult:
     """Audit one repository; a registry error that leaves it unread is part of the result, LedgerError is raised."""
-    audit = _RepositoryAudit(auditing, scene, asker)
+    audit = _RepositoryAudit(auditing, scene, asker, running)
     try:
         await audit.run()
     except RegistryError as error:
@@ -39,20 +34,14 @@ async def audit_repository(auditing: Auditing, scene: Scene, asker: Asker) -> Au
     return audit.result()
 
 
-def unread_repository(scene: Scene, reason: str) -> AuditedResult:
-    """Return the result of a repository that could not be read: nothing is said about it."""
-    unread = Unread(subject=f"{scene.registry}/{scene.repository}", reason=reason)
-    coverage = Coverage(repositories=Count(expected=1), unread=(unread,), unread_total=1)
-    return AuditedResult(judged=Judged(), coverage=coverage)
-
-
 class _RepositoryAudit:
-    def __init__(self, auditing: Auditing, scene: Scene, asker: Asker) -> None:
+    def __init__(self, auditing: Auditing, scene: Scene, asker: Asker, running: RunningImages) -> None:
         self._listing = auditing.listings(scene.registry)
         self._app = auditing.app
         self._scene = scene
         self._name = scene.repository
         self._asker = asker
+        self._running = running
         self._look_ups = LookUps(auditing.background(scene.registry), scene.registry, scene.repository, asker)
         self._judge = RepositoryJudge(scene.concerned())
         self._marks: dict[Tag, TagMark] = {}
@@ -82,9 +71,10 @@ class _RepositoryAudit:
         await self._look_up_manifests()
         await self._closures.learn(self._judge.closures)
         await self._closures.judge(self._judge, self._table)
+        await self._judge_running()
         self._manifests += Count(looked_up=self._closures.looked_up)
         await self._count()
-        self._judge_attributes()
+        await self._judge_attributes()
 
     def result(self) -> AuditedResult:
         """Return what was found and how much was looked at."""
@@ -249,6 +239,24 @@ class _RepositoryAudit:
             if name not in self._found and name not in self._marks:  # in no listing either
                 await self._look_up_named((name, manifest))
 
+    async def _judge_running(self) -> None:
+        """Judge what runs, when something was loosened that no tag protects."""
+
+        async def judge(running: tuple[Digest, Sequence[Deployment]]) -> None:
+            state = await self._look_ups.state(running[0])
+            if isinstance(state, Missing | Unknown):
+                return  # its proof tells that it is gone, or it was noted as unread
+            manifest = listed(state)
+            plan = running_plan(self._scene.rules, self._scene.mode, manifest, running[1])
+            if plan is not None:
+                lacking: Sequence[str] = ()
+                if is_index(manifest.media_type):
+                    lacking, _ = await self._closures.lacking(manifest.digest, plan.manifest_off, self._table)
+                self._judge.running(manifest, plan, lacking)
+
+        if self._judge.has_loosened:
+            await for_each((await self._running.of(self._name)).items(), judge)
+
     async def _gone(self) -> None:
         """Judge a repository that is no longer there; NotFound from anything else raises."""
         try:
@@ -278,14 +286,10 @@ class _RepositoryAudit:
         ]
         self._tags, self._manifests = out_of(self._tags, tags), out_of(self._manifests, manifests)
 
-    def _judge_attributes(self) -> None:
-        scene = self._scene
-        if self._attributes is None:
-            return
-        decision = decide_repository(scene.rules, registry=scene.registry, repository=scene.repository)
-        rule = decision.rule if isinstance(decision, Protect) else None
-        wanted = rule.profile.off if rule is not None else NOTHING_OFF
-        self._judge.repository(self._attributes.off, wanted, rule.name if rule is not None else "")
+    async def _judge_attributes(self) -> None:
+        if self._attributes is not None:
+            proof = await self._sides.repository()
+            judge_repository(self._scene, self._judge.result, self._attributes.off, proof)
 
     def _remark(self, text: str) -> None:
         if text not in self._remarks:
