@@ -7,14 +7,16 @@ from functools import cache
 from tests.architecture.sources import python_files, tree_of
 from tests.documents.pages import page, sections, tables
 
-EVENT_TYPE = re.compile(r"Taglock\.[A-Z][A-Za-z]+")
+EVENT_TYPE = re.compile(r"Taglock\.(?!Read$|Operate$|BreakGlass$)[A-Z][A-Za-z]+")  # but for the roles of callers
 INBOUND = {"Taglock.ImageDeployed"}
 ANNOUNCED = {
     "Taglock.ImageQuarantined",
     "Taglock.QuarantineLifted",
     "Taglock.ImageUnlocked",
     "Taglock.ImageRelocked",
+    "Taglock.QuarantineOverdue",
     "Taglock.ImageHeld",
+    "Taglock.HoldEnded",
     "Taglock.ImageRetired",
     "Taglock.TagAccepted",
     "Taglock.QuarantinedImageDeployed",
