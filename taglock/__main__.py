@@ -4,12 +4,32 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from taglock.cli import audit, check, deployed, diff, doctor, explain, plan, schema, show
-from taglock.errors import InvalidInput
+from taglock.cli import (
+    accept,
+    audit,
+    check,
+    deployed,
+    diff,
+    doctor,
+    explain,
+    hold,
+    lift,
+    plan,
+    quarantine,
+    retire,
+    schema,
+    show,
+    unlock,
+)
+from taglock.errors import CallFailed, InvalidInput
 
-COMMANDS = (check, explain, schema, deployed, show, plan, audit, diff, doctor)
+COMMANDS = (
+    *(check, explain, schema, deployed, show, plan, audit, diff, doctor),
+    *(quarantine, lift, unlock, hold, retire, accept),
+)
 """Each has `add_to(subparsers)`, which sets `run`: a function from the parsed arguments to the exit code."""
 INVALID = 2
+UNAVAILABLE = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidInput as error:
         print(*error.problems, sep="\n", file=sys.stderr)
         return INVALID
+    except CallFailed as error:
+        print(error, file=sys.stderr)
+        return UNAVAILABLE
     return code
 
 

@@ -196,6 +196,10 @@ class UnknownAct(TaglockError):
     """No act has such an id, or it is of another kind."""
 
 
+class CallFailed(TaglockError):
+    """The app itself could not be called by a command, or did not answer."""
+
+
 class LedgerError(TaglockError):
     """The ledger cannot be read or written now."""
 

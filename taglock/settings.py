@@ -42,6 +42,8 @@ NAMES = (
     *(AUDIT_SCHEDULE, AUDIT_REPAIR, AUDIT_GRACE, MAX_ACTIONS, TELEMETRY),
     *(HTTP_AUTH, TWO_PERSON_LIFT, MAX_GRANT),
 )
+OF_COMMANDS = ("TAGLOCK_API", "TAGLOCK_API_SCOPE", "TAGLOCK_API_KEY")
+"""Read by commands that call the app (taglock.cli.act_client), never by the app itself."""
 
 # Set by Azure Functions and its hosting, not by our users.
 STORAGE_ACCOUNT = "AzureWebJobsStorage__accountName"
@@ -226,7 +228,7 @@ def _is_ours(name: str) -> bool:
 
 def _stray(name: str) -> Problem | None:
     """Return the problem of a name that looks like ours and is none: a typing mistake would silently do nothing."""
-    if name in NAMES:
+    if name in (*NAMES, *OF_COMMANDS):
         return None
     nearest = difflib.get_close_matches(name, NAMES, n=1)
     expected = f"a setting of docs/settings.md{f'; did you mean {nearest[0]}?' if nearest else ''}"

@@ -103,13 +103,13 @@ class AcceptBody(Body, frozen=True, kw_only=True, forbid_unknown_fields=True):
     digest: Annotated[str, msgspec.Meta(max_length=200)]
 
 
-def decode[T: Body](kind: type[T], body: bytes) -> T:
+def decode[T: msgspec.Struct](kind: type[T], body: bytes) -> T:
     """Return a body; raise InvalidRequest with the path of what is wrong in it."""
     try:
         found = msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _undecodable(kind, str(error)) from None
-    if not found.reason.strip() or _controls(found.reason):
+    if isinstance(found, Body) and (not found.reason.strip() or _controls(found.reason)):
         raise InvalidRequest.at("$.reason", found.reason, "a reason without control characters")
     return found
 
@@ -119,7 +119,7 @@ _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
 
 
-def _undecodable(kind: type[Body], message: str) -> InvalidRequest:
+def _undecodable(kind: type[msgspec.Struct], message: str) -> InvalidRequest:
     at = _AT.search(message)
     path = at.group(1) if at is not None else "$"
     text = _AT.sub("", message)

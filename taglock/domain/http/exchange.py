@@ -1,12 +1,14 @@
 """One request to the app and its answer, as plain values."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+NEVER_KEPT: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,12 @@ class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     body: bytes
     content_type: str = JSON
+    more_headers: Mapping[str, str] = {}
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """All headers; no answer is ever kept by a browser or proxy, or taken for another type."""
+        return {"Content-Type": self.content_type, **NEVER_KEPT, **self.more_headers}
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

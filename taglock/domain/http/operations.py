@@ -160,7 +160,7 @@ OPERATIONS = (
         body=AuditBody,
         body_required=False,
         success=202,
-        statuses=BODY_STATUSES,
+        statuses=(*BODY_STATUSES, 422),
     ),
     Operation(
         name="audit_progress",
@@ -192,5 +192,5 @@ OPERATIONS = (
         name="doctor", method="GET", path="doctor", summary="Examine the app and its surroundings", role=Role.READ
     ),
     Operation(name="openapi", method="GET", path="openapi.json", summary="This document", role=Role.READ),
-    Operation(name="health", method="GET", path="health", summary="Whether the app runs", role=None),
+    Operation(name="health", method="GET", path="health", summary="Whether the app runs", role=None, statuses=(503,)),
 )

@@ -85,6 +85,8 @@ TITLES = {
     "invalid-request": "The request cannot be understood",
     "unknown-registry": "The registry is not on the allow-list",
     "unknown-act": "There is no such act",
+    "unknown-audit": "There is no such audit",
+    "unknown-report": "There is no such report",
     "not-in-registry": "The registry has no such image",
     "unknown-caller": "Nobody is signed in",
     "missing-role": "The caller lacks a role",
