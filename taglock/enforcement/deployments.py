@@ -39,11 +39,11 @@ async def coverage(app: Enforcement) -> Sequence[Coverage]:
 async def who_runs(app: Enforcement, registry: LoginServer, digest: Digest) -> WhoRuns:
     """Tell who runs a digest as the root of an image: yes, no, or unknown, which must be treated as yes."""
     try:
-        running = await _active(app, registry, digest)
+        running = await active_deployments(app, registry, digest)
         covered = tuple(await coverage(app))
         if running:
             return WhoRuns(answer=Answer.YES, reason="the ledger holds it", deployments=running, coverage=covered)
-        unresolved = await _active(app, registry, None)
+        unresolved = await active_deployments(app, registry, None)
         unread = await app.rows.scan(DUE_RESOURCES, limit=1)
     except LedgerError as error:
         return WhoRuns(answer=Answer.UNKNOWN, reason=f"the ledger does not answer: {error}")
@@ -66,7 +66,7 @@ def _doubt(app: Enforcement, covered: Sequence[Coverage], unresolved: Sequence[D
     )
 
 
-async def _active(app: Enforcement, registry: LoginServer, digest: Digest | None) -> tuple[Deployment, ...]:
+async def active_deployments(app: Enforcement, registry: LoginServer, digest: Digest | None) -> tuple[Deployment, ...]:
     """Return who runs a digest now: the rows by digest are the way there, the workloads' own rows the truth."""
     found = [row async for row in _rows(app, Deployment, deployments_of(registry, digest))]
     names = sorted({deployment.workload for deployment in found})

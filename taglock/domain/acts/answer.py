@@ -30,6 +30,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """The same digest in other repositories and registries."""
     unread: tuple[str, ...] = ()
     """Why this may not be all."""
+    acknowledge: str = ""
+    """What has to be acknowledged, '' when nobody is known to run any of it: the digest, or of a whole repository what
+    stands for those who run it."""
 
 
 class ActAnswer(msgspec.Struct, frozen=True, kw_only=True):

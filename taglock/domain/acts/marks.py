@@ -83,10 +83,10 @@ def _union(wants: Iterable[Want]) -> Off:
 
 
 def with_want(marks: Marks | None, target: Target, want: Want, *, observed: Off) -> Marks:
-    """Return the marks with a want added; `observed` counts as prior only when it is the first."""
+    """Return the marks with a want added, or renewed; `observed` counts as prior only when it is the first."""
     held = marks if marks is not None else Marks(target=target)
     if any(each.act == want.act for each in held.wants):
-        return held
+        return replace(held, wants=tuple(want if each.act == want.act else each for each in held.wants))
     prior = held.prior if held.wants else observed
     return replace(held, prior=prior, wants=(*held.wants, want))
 

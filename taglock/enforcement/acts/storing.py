@@ -258,3 +258,10 @@ def _outbox(app: Enforcement, events: Sequence[OutboundEvent]) -> Sequence[Chang
 
 def _due_of(act: Act) -> ActDue:
     return ActDue(act=act.id, registry=act.registry)
+
+
+async def forget(app: Enforcement, act: Act, targets: Iterable[ActTarget]) -> None:
+    """Take a new act out of the ledger that is not in effect on any target, its due work last."""
+    keys = [act_target_key(act.id, target.target) for target in targets]
+    keys += [listed_key(act), act_key(act.id)]
+    await write(app, [*(Delete(key) for key in keys), *due_ended(act)])

@@ -1,0 +1,84 @@
+"""Take an act off targets: each goes back to what it was, apart from what is wanted now, and its marks go last.
+
+The registry knows no conditional update, so the marks are the fence: they go only in the version that the update was
+computed from. Whoever put another mark there meanwhile makes it be computed, and sent, again.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from copy import replace
+
+from taglock.domain.acts.act import Act, ActTarget, Outcome
+from taglock.domain.acts.marks import without
+from taglock.domain.acts.undoing import still_wanted, undo_of
+from taglock.domain.attributes import Off, spelled
+from taglock.domain.reference import Target
+from taglock.domain.row import Change
+from taglock.enforcement.acts.recorded import recorded_locks
+from taglock.enforcement.acts.storing import CONFLICTS, HeldMarks, held_marks_of, mark_change, target_rows
+from taglock.enforcement.acts.updating import Updated, left, not_updated, proved, unproved, update
+from taglock.enforcement.context import Enforcement
+from taglock.enforcement.recording import write
+from taglock.enforcement.side_by_side import all_ended
+from taglock.errors import LedgerConflict, RegistryError
+
+
+async def restore(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> list[Updated]:
+    """Restore targets and take the act's marks off those that are proved; the others stay as they are, marks too.
+
+    A target without a mark of the act was restored before, and only that was not recorded. Raises LedgerError.
+    """
+    for _ in range(CONFLICTS):
+        held = await held_marks_of(app.rows, [target.target for target in targets])
+        updated = await _restored(app, act, targets, held)
+        changes = [
+            change
+            for each in updated
+            if not left(each.target)
+            for change in _unmarked(act, each.target.target, held.get(each.target.target))
+        ]
+        try:
+            await write(app, [*changes, *target_rows(act.id, (each.target for each in updated))])
+        except LedgerConflict:
+            continue
+        return updated
+    raise LedgerConflict(f"act {act.id}: the marks of its targets changed {CONFLICTS} times in a row")
+
+
+def _unmarked(act: Act, target: Target, held: HeldMarks | None) -> Sequence[Change]:
+    return mark_change(target, held, without(held.marks, act.id)) if held is not None else []
+
+
+async def _restored(
+    app: Enforcement, act: Act, targets: Sequence[ActTarget], held: Mapping[Target, HeldMarks]
+) -> list[Updated]:
+    locked = await recorded_locks(app.rows, [target.target for target in targets])
+    places = asyncio.Semaphore(app.limits.parallel_requests)
+
+    async def one(target: ActTarget) -> Updated:
+        marked = held.get(target.target)
+        if marked is None or all(want.act != act.id for want in marked.marks.wants):
+            return Updated(target=replace(target, outcome=Outcome.RESTORED, message=""))
+        async with places:
+            return await restore_one(app, act, target, (marked, locked[target.target]))
+
+    return await all_ended(one(target) for target in targets)
+
+
+async def restore_one(app: Enforcement, act: Act, target: ActTarget, known: tuple[HeldMarks | None, Off]) -> Updated:
+    """Set on a target what the act leaves behind; `known` are its marks, and what is recorded as locked."""
+    held, locked = known
+    marks = held.marks if held is not None else None
+    undo = undo_of(act, target, marks, locked=locked)
+    if not undo.off and not undo.on:
+        return Updated(target=replace(target, outcome=Outcome.RESTORED, message=""))
+    try:
+        state = await update(app.registries(target.target.registry), target.target, off=undo.off, on=undo.on)
+    except RegistryError as error:
+        return not_updated(target, error)
+    if state.off & undo.on or not undo.off <= state.off:
+        return unproved(target, state)
+    kept = still_wanted(act, target, marks)
+    if kept:
+        return proved(target, Outcome.KEPT, state, message=f"another act wants off: {spelled(kept)}")
+    return proved(target, Outcome.RESTORED, state)
