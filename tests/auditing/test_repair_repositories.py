@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from copy import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -206,6 +207,25 @@ async def test_write_stays_on_while_a_young_image_waits_for_its_event(frozen: Au
     await frozen.audit(repair=True)
     assert frozen.own_flags() == LOCKED
     assert frozen.local.tag_flags("1.0.0") == LOCKED_TAG
+
+
+@pytest.mark.parametrize(
+    ("registry", "state", "after"),
+    [("refused", ActionState.FAILED, OPEN), ("allowed", ActionState.APPLIED, LOCKED_TAG)],
+)
+async def test_a_lock_that_is_taken_off_in_a_repository_without_write_is_repaired_where_the_registry_lets_it(
+    frozen: Audits, registry: Literal["refused", "allowed"], state: ActionState, after: Flags
+) -> None:
+    await frozen.released("1.0.0")
+    await frozen.audit(repair=True)
+    frozen.unlock("1.0.0")
+    frozen.local.emulator.options.patch_in_locked_repository = registry
+    report = await frozen.audit(repair=True)
+    assert "LOOSENED" in kinds(report)
+    assert [(each.state, "disallowed" in each.message.lower()) for each in report.repair.actions] == [
+        (state, registry == "refused")
+    ]
+    assert (frozen.local.tag_flags("1.0.0"), frozen.own_flags()) == (after, LOCKED)
 
 
 async def test_report_mode_lists_the_same_repositories_and_changes_nothing(frozen: Audits) -> None:
