@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from taglock.domain.http.own_api import OF_COMMANDS
 from taglock.domain.http.principal import HttpAuth
 from taglock.domain.reference import LoginServer, login_server
 from taglock.domain.rule import Mode
@@ -42,9 +43,6 @@ NAMES = (
     *(AUDIT_SCHEDULE, AUDIT_REPAIR, AUDIT_GRACE, MAX_ACTIONS, TELEMETRY),
     *(HTTP_AUTH, TWO_PERSON_LIFT, MAX_GRANT),
 )
-OF_COMMANDS = ("TAGLOCK_API", "TAGLOCK_API_SCOPE", "TAGLOCK_API_KEY")
-"""Read by commands that call the app (taglock.cli.act_client), never by the app itself."""
-
 # Set by Azure Functions and its hosting, not by our users.
 STORAGE_ACCOUNT = "AzureWebJobsStorage__accountName"
 TABLE_SERVICE = "AzureWebJobsStorage__tableServiceUri"

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from taglock.domain.http.own_api import Answered, Api
+from taglock.domain.http.own_api import API, API_KEY, API_SCOPE, Answered, Api
 from taglock.errors import InvalidConfiguration
 
-API = "TAGLOCK_API"
-API_SCOPE = "TAGLOCK_API_SCOPE"
-API_KEY = "TAGLOCK_API_KEY"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HELP = f"""
 The act is carried out by the app, not from here. Where it is and how you sign in:
