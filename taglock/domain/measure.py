@@ -85,7 +85,7 @@ COVERAGE = Measure(
     instrument=Instrument.GAUGE,
     unit="1",
     attributes=(SERVER, OF),
-    description="The part of what there is that the last audit of a registry looked at, 0 to 1",
+    description="The part of what is known to be there that the last audit of a registry looked at, 0 to 1",
 )
 UNREAD = Measure(
     name="taglock.unread",

@@ -23,14 +23,15 @@ def of_handled(handled: Handled) -> Iterator[Measured]:
 
 
 def of_audit(report: AuditReport) -> Iterator[Measured]:
-    """Tell the open findings of every kind, and how much was looked at."""
+    """Tell the open findings of every kind, and how much was looked at; nothing of what nobody knows the number."""
     registry = {m.SERVER: str(report.registry)}
     for kind in FindingKind:
         yield _one(m.FINDINGS, report.by_kind.get(kind, 0), registry | {m.KIND: kind.value})
     coverage = report.coverage
     counts = {"repositories": coverage.repositories, "tags": coverage.tags, "manifests": coverage.manifests}
     for what, count in counts.items():
-        yield _one(m.COVERAGE, _ratio(count), registry | {m.OF: what})
+        if count.expected or not coverage.unread_total:
+            yield _one(m.COVERAGE, _ratio(count), registry | {m.OF: what})
     yield _one(m.UNREAD, coverage.unread_total, registry)
 
 
@@ -48,7 +49,7 @@ def of_throttling(throttling: Throttling) -> Iterator[Measured]:
 
 
 def _ratio(count: Count) -> float:
-    """Return the seen part; everything when nothing is known to be there, and never more than everything."""
+    """Return the seen part; everything when there is nothing, and never more than everything."""
     return min(1.0, count.seen / count.expected) if count.expected else 1.0
 
 
