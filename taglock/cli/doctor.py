@@ -47,7 +47,7 @@ def add_to(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the checks and return the exit code."""
     report = asyncio.run(_examined())
-    print(json.dumps(report_json(report), indent=2) if arguments.json else as_text(report, _painter()))
+    print(json.dumps(report_json(report), indent=2) if arguments.json else as_text(report, painter()))
     return FAILED if report.state is CheckState.FAIL else 0
 
 
@@ -87,7 +87,8 @@ def _one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _painter() -> Callable[[CheckState, str], str]:
+def painter() -> Callable[[CheckState, str], str]:
+    """Return what colours a state: nothing unless standard output is a terminal that wants it (https://no-color.org)."""
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return lambda _state, text: text
     return lambda state, text: f"\x1b[{COLOURS[state]}m{text}\x1b[0m"

@@ -109,19 +109,20 @@ def _range(item: str, field: Field) -> range:
     step = int(found[3] or 1)
     first = field.lowest if found[1] == "*" else _number(found[1], field)
     last = _number(found[2], field) if found[2] else field.highest if found[1] == "*" or found[3] else first
-    if step < 1 or first > last:
-        raise ValueError(f"{item!r} is an empty range")
-    return range(first, last + 1, step)
+    if step < 1:
+        raise ValueError(f"{item!r} has no step")
+    return range(min(first, last), max(first, last) + 1, step)  # NCrontab swaps the ends of a falling range
 
 
 def _number(text: str, field: Field) -> int:
     if text.isdigit():
         number = int(text)
     else:
-        fitting = [index for index, name in enumerate(field.names) if len(text) >= 3 and name.startswith(text)]
-        if len(fitting) != 1:
+        fitting = (index for index, name in enumerate(field.names) if name.startswith(text))
+        found = next(fitting, None)  # NCrontab takes the first name that begins so
+        if found is None:
             raise ValueError(f"{text!r} is no name")
-        number = fitting[0] + field.lowest
+        number = found + field.lowest
     if not field.lowest <= number <= field.highest:
         raise ValueError(f"{text!r} is not between {field.lowest} and {field.highest}")
     return number

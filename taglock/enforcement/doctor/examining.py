@@ -12,6 +12,8 @@ from taglock.enforcement.doctor.registry import registry_askings
 from taglock.enforcement.doctor.surroundings import found_registries, surroundings_askings
 from taglock.errors import InvalidInput
 
+LISTING = "the doctor lists registries"
+
 
 async def examined(opening: Callable[[], Doctoring]) -> DoctorReport:
     """Open the ports and examine them; settings that cannot be used are the one check that fails then."""
@@ -25,7 +27,7 @@ async def examined(opening: Callable[[], Doctoring]) -> DoctorReport:
 async def examine(doctoring: Doctoring) -> DoctorReport:
     """Make every check within the time limits; never writes, never raises."""
     registries = sorted(set(doctoring.app.known_registries.values()))
-    finding = asyncio.create_task(found_registries(doctoring))
+    finding = asyncio.create_task(found_registries(doctoring), name=LISTING)
     asked = app_askings(doctoring)
     for registry in registries:
         asked += registry_askings(doctoring, registry)
