@@ -122,7 +122,7 @@ class Services:
             topic=settings.topic_endpoint,
             audit_schedule=settings.audit_schedule,
             registry_tier=settings.registry_tier,
-            http=HttpAuthorisation(wanted=getattr(settings, "http_auth", ""), platform=settings.platform_auth),
+            http=HttpAuthorisation(wanted=settings.http_auth, platform=settings.platform_auth),
         )
 
     def registry(self, login_server: LoginServer) -> "AcrRegistry":
