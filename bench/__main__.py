@@ -20,6 +20,7 @@ from bench.sections.audits import audits, large_audits
 from bench.sections.cold_import import cold_import
 from bench.sections.deployments import deployments
 from bench.sections.duplicates import duplicate_deliveries
+from bench.sections.package_import import package_import
 from bench.sections.throughput import sustained
 from bench.sections.time_to_lock import indexes, plain_images
 from bench.stage import Effort, Section, opened_stage
@@ -33,6 +34,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "deployments": deployments,
         "duplicates": duplicate_deliveries,
         "import": cold_import,
+        "package": package_import,
         "audits": audits,
         "audit-peers": audit_peers,
     }
@@ -60,7 +62,8 @@ def main() -> int:
 
 
 EXPLANATION = (
-    "floor: a bare loop that sends the same requests with a ready token; for the import, an app with nothing in it.\n"
+    "floor: a bare loop that sends the same requests with a ready token; for the import, an app with nothing in\n"
+    "it; from the package, the library azure.functions.\n"
     "peer: azure-containerregistry as its samples use it. ratio: value / floor, or / peer where there is no floor.\n"
     "Values are medians of the repetitions, ratios are medians of the ratios within each repetition.\n"
     "docs/benchmarks.md says how each number is measured."

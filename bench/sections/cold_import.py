@@ -50,7 +50,7 @@ async def _row(stage: Stage, name: str, folders: tuple[Path, Path]) -> Row:
 
 
 def app_copy(folder: Path) -> Path:
-    """Copy what is deployed, without compiled files, as `.funcignore` leaves them out."""
+    """Copy the sources of the app without compiled files."""
     folder.mkdir()
     shutil.copy(PROJECT / "function_app.py", folder)
     for name in DEPLOYED:
