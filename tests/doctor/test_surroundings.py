@@ -109,6 +109,12 @@ async def test_who_may_unlock_depends_on_the_mode_of_the_registry(doctor: Examin
     assert "whoever may push may unlock" in check.advice
 
 
+async def test_a_role_on_something_below_the_registry_is_none_on_the_registry(doctor: Examined) -> None:
+    doctor.place()
+    doctor.local.arm.place([task("weekly", "acr purge"), assignment(OWNER, "below", scope=f"{REGISTRY}/tasks/weekly")])
+    assert (await doctor.states())["who-may-unlock"] is OK
+
+
 async def test_owners_may_make_themselves_able_in_either_mode_and_conditions_are_told(doctor: Examined) -> None:
     doctor.place(roleAssignmentMode="AbacRepositoryPermissions")
     doctor.local.arm.place([assignment(OWNER, "boss"), assignment(WRITER, "team", condition="@Request[...]")])
