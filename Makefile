@@ -51,7 +51,7 @@ run: $(INSTALLED) ## Start the local registry with the app and stay up (Ctrl-C e
 bench: $(INSTALLED) ## Measure, and write bench/results.json
 	@$(BIN) -m bench
 
-bench-large: $(INSTALLED) ## Measure audits of up to a million tags (a quarter of an hour)
+bench-large: $(INSTALLED) ## Measure audits of up to a million tags (seven minutes)
 	@$(BIN) -m bench large-audits
 
 package: $(INSTALLED) ## Build what is deployed: dist/taglock.zip

@@ -28,16 +28,21 @@ class Size:
         return self.tags // 10
 
     @property
+    def per_repository(self) -> int:
+        """How many tags each repository has."""
+        return self.tags // self.repositories
+
+    @property
     def page_floor(self) -> int:
         """How many pages of 1,000 there are, and one request for each repository."""
-        per = self.tags // self.repositories
+        per = self.per_repository
         pages = -(-per // 1000) + -(-(per + per // 10 * CHILDREN) // 1000)
         return -(-self.repositories // 1000) + self.repositories * (1 + pages)
 
 
 def seed(size: Size) -> object:
     """Return the seed document of a registry whose releases are all locked."""
-    per = size.tags // size.repositories
+    per = size.per_repository
     return {
         "repositories": [
             {

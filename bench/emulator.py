@@ -16,6 +16,8 @@ from bench.registry_host import Started
 
 PROJECT = Path(__file__).resolve().parents[1]
 END_SECONDS = 15.0
+CONTROL_SECONDS = 60.0
+SEED_SECONDS = 600.0
 
 # A proxy of the user's network knows nothing of this machine's ports.
 _open_directly = build_opener(ProxyHandler({})).open
@@ -44,8 +46,8 @@ class Emulator:
         self._zero = datetime.fromisoformat(started.zero)
 
     def seed(self, document: object) -> None:
-        """Put images there as if they had been pushed."""
-        self._control("POST", "/seed", document)
+        """Put images there as if they had been pushed; a million of them take a quarter of a minute."""
+        self._control("POST", "/seed", document, seconds=SEED_SECONDS)
 
     def set_latency(self, seconds: float) -> None:
         """Let this time pass before each request is handled."""
@@ -72,11 +74,11 @@ class Emulator:
             at=(datetime.fromisoformat(tree["at"]) - self._zero).total_seconds(),
         )
 
-    def _control(self, method: str, path: str, body: object = None) -> Any:
+    def _control(self, method: str, path: str, body: object = None, *, seconds: float = CONTROL_SECONDS) -> Any:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
         request = Request(f"{self.started.control}{path}", method=method, data=content, headers=headers)
-        with _open_directly(request, timeout=60) as response:
+        with _open_directly(request, timeout=seconds) as response:
             return json.load(response)
 
 

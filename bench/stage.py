@@ -51,6 +51,8 @@ class Stage:
     contenders: Contenders
     effort: Effort
     folder: Path
+    cores: frozenset[int] = frozenset()
+    """For registries; this interpreter and what it starts have the other one. Empty where that cannot be chosen."""
     _numbers: Iterator[int] = field(default_factory=count)
 
     def pushes(self, shape: Shape, number: int) -> Sequence[Push]:
@@ -89,7 +91,7 @@ async def opened_stage(effort: Effort) -> AsyncIterator[Stage]:
             floor=await stack.enter_async_context(opened_bare(emulator)),
             peer=await stack.enter_async_context(opened_sdk(emulator)),
         )
-        yield Stage(emulator=emulator, contenders=contenders, effort=effort, folder=folder)
+        yield Stage(emulator=emulator, contenders=contenders, effort=effort, folder=folder, cores=host)
 
 
 @contextmanager

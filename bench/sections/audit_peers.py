@@ -26,9 +26,12 @@ REPETITIONS = 3
 NAMES = [f"prod/r{number:04d}" for number in range(SIZE.repositories)]
 
 
-async def audit_peers(_stage: Stage) -> Sequence[Row]:
+async def audit_peers(stage: Stage) -> Sequence[Row]:
     """Measure a second audit of 10,000 tags, 20 ms late with each answer, beside the others."""
-    with tempfile.TemporaryDirectory(prefix="taglock-bench-") as text, running(Path(text)) as emulator:
+    with (
+        tempfile.TemporaryDirectory(prefix="taglock-bench-") as text,
+        running(Path(text), cores=stage.cores) as emulator,
+    ):
         emulator.seed(seed(SIZE))
         emulator.set_latency(LATENCY_SECONDS)
         with environment(emulator.started.environment):

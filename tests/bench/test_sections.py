@@ -20,6 +20,7 @@ from bench.timing import delivered
 LITTLE = Effort(repetitions=1, singles=1, burst=3, warm=2, sustained=4, deployments=4, duplicates=1, imports=1)
 SMALL = Size(tags=20, repositories=2)
 """For audits, whose sizes do not depend on the effort."""
+PEAKS = (("20 tags", 2), ("40 tags", 4))
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def before() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def rows(before: dict[str, str]) -> Mapping[str, Row]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.sections.audits.SIZES", (SMALL, Size(tags=40, repositories=2)))
+        patch.setattr("bench.sections.audits.SIZES", (SMALL, Size(tags=40, repositories=4)))
         patch.setattr("bench.sections.audit_peers.SIZE", SMALL)
         patch.setattr("bench.sections.audit_peers.NAMES", ["prod/r0000", "prod/r0001"])
         found = asyncio.run(measured(list(SECTIONS), LITTLE))
@@ -55,9 +56,17 @@ def test_a_deployment_by_digest_sends_one_request_and_again_none(rows: Mapping[s
     assert (again.value, again.floor, again.peer) == (0, None, None)
 
 
+def test_the_growth_of_memory_is_that_between_registries_with_repositories_of_one_size(
+    rows: Mapping[str, Row],
+) -> None:
+    growth = rows["audits of 20 and 40 tags: growth of memory"]
+    peaks = [rows[f"audit of {tags} in {number}: peak memory of the interpreter"] for tags, number in PEAKS]
+    assert growth.value == pytest.approx(peaks[1].value - peaks[0].value)
+
+
 def test_every_row_has_a_number_and_a_unit(rows: Mapping[str, Row]) -> None:
     assert len(rows) > 15
-    assert all(row.value >= 0 and row.unit for row in rows.values())
+    assert all(row.unit and (row.value >= 0 or "growth" in row.name) for row in rows.values())
 
 
 def test_every_aim_has_what_it_is_compared_with(rows: Mapping[str, Row]) -> None:
