@@ -165,5 +165,16 @@ async def on_report(req: func.HttpRequest, page: func.InputStream) -> func.HttpR
     return func.HttpResponse(page.read(), headers=page_headers())
 
 
+@app.function_name("reports")
+@app.route(route="report", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def on_reports(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what is known of every registry, as a page or with `?format=json`."""
+    from handlers.overview import reports_answered
+    from taglock.services import access, enforcement
+
+    answer = await reports_answered(enforcement(), access(), dict(req.params))
+    return func.HttpResponse(answer.body, status_code=answer.status, headers=dict(answer.headers))
+
+
 def _json(body: object, *, status: int) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

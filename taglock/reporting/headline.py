@@ -1,6 +1,6 @@
 """What a page says first: the verdict, and how much it rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -53,14 +53,17 @@ class Denominator:
 
 def tone(report: AuditReport) -> Tone:
     """Return how the verdict looks; green only when everything was read and nothing differs."""
-    coverage = report.coverage
-    unsure = report.verdict in (AuditVerdict.INCOMPLETE, AuditVerdict.BASELINE_MISSING)
+    return tone_of(report.verdict, report.coverage, {finding.severity for finding in report.findings})
+
+
+def tone_of(verdict: AuditVerdict, coverage: Coverage, severities: Set[str]) -> Tone:
+    """Return how a verdict looks beside these open findings, by their severities."""
+    unsure = verdict in (AuditVerdict.INCOMPLETE, AuditVerdict.BASELINE_MISSING)
     if unsure or coverage.unread or coverage.unread_total:
         return Tone.UNKNOWN
-    severities = {finding.severity for finding in report.findings}
     if Severity.CRITICAL in severities:
         return Tone.BAD
-    differs = report.verdict is not AuditVerdict.CLEAN or severities - {Severity.INFORMATION}
+    differs = verdict is not AuditVerdict.CLEAN or severities - {Severity.INFORMATION}
     return Tone.ATTENTION if differs else Tone.GOOD
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest_asyncio
@@ -87,11 +88,15 @@ def blob(folder: Path, name: str) -> Path:
 
 
 async def reported(cloud: LocalCloud, registry: str) -> tuple[int, dict[str, str], str]:
+    return await answered(cloud, f"/api/report/{registry}")
+
+
+async def answered(cloud: LocalCloud, path: str) -> tuple[int, dict[str, str], str]:
     functions = cloud.state.functions
     assert functions is not None
     async with (
         aiohttp.ClientSession(headers={"x-functions-key": functions.keys.master}) as http,
-        http.get(f"{functions.endpoint}/api/report/{registry}") as answer,
+        http.get(f"{functions.endpoint}{path}") as answer,
     ):
         return answer.status, dict(answer.headers), await answer.text()
 
@@ -143,6 +148,29 @@ async def test_a_report_that_could_not_be_stored_is_made_again_when_its_message_
     assert len(completed) == 1
 
 
+async def test_the_overview_tells_of_every_registry_before_and_after_an_audit(cloud: LocalCloud) -> None:
+    registry = cloud.registry.login_server
+    status, headers, page = await answered(cloud, "/api/report")
+    assert status == 200
+    assert headers.items() >= SERVING_HEADERS.items()
+    assert "NEVER AUDITED" in page
+    _, answer = await asked(cloud, "POST", "/api/audit", {})
+    await finished(cloud, answer["audits"][0]["auditId"])
+    _, _, page = await answered(cloud, "/api/report")
+    assert "DRIFT" in page
+    assert f'href="report/{quote(registry, safe="")}"' in page
+    status, headers, text = await answered(cloud, "/api/report?format=json")
+    (known,) = json.loads(text)["registries"]
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert (known["registry"], known["last"]["verdict"], known["last"]["tags"]) == (registry, "DRIFT", 30)
+    assert known["open_findings"] == {"critical": 1}
+
+
+async def test_an_overview_in_another_format_is_refused(cloud: LocalCloud) -> None:
+    status, _, text = await answered(cloud, "/api/report?format=yaml")
+    assert (status, json.loads(text)["detail"]) == (400, "format: 'yaml', expected html or json")
+
+
 async def test_an_earlier_audit_is_told_of_in_numbers_once_another_has_begun(cloud: LocalCloud) -> None:
     told = []
     for _ in range(2):
@@ -188,6 +216,6 @@ async def test_without_a_key_nobody_begins_or_watches_an_audit(cloud: LocalCloud
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{functions.endpoint}/api/audit") as answer:
             assert answer.status == 401
-        for path in ("audit/x", f"report/{cloud.registry.login_server}"):
+        for path in ("audit/x", "report", f"report/{cloud.registry.login_server}"):
             async with http.get(f"{functions.endpoint}/api/{path}") as answer:
                 assert answer.status == 401

@@ -148,6 +148,7 @@ INPUTS: Mapping[str, Run] = {
     "audit": audit,
     "audit_registry": queued_by_the_audit,
     "audit_progress": asks("GET", "audit/no-such-audit", 404),
+    "reports": asks("GET", "report", 200),
     "report": asks("GET", "report/{registry}", 200, 404),
     "health": asks("GET", "health", 200, 503),
     "doctor": asks("GET", "doctor", 200, 503),

@@ -6,6 +6,8 @@ from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from taglock.domain.audit.overview import KnownRegistry, Overview, UnderWay
+from taglock.domain.audit.rows import Phase
 from taglock.domain.audit_report import (
     ActionState,
     AuditReport,
@@ -192,3 +194,39 @@ def baseline_missing() -> AuditReport:
 
 
 EVERY = {"rich": rich, "clean": clean, "incomplete": incomplete, "baseline_missing": baseline_missing}
+
+
+def ended(**changes: Any) -> PastAudit:
+    """The last audit of a registry, with its coverage."""
+    whole = replace(past(30, 0), coverage=WHOLE, tags=12_308, manifests=17_915, finished_at=NOW - timedelta(hours=3))
+    return replace(whole, **changes)
+
+
+def registry(name: str, **changes: Any) -> KnownRegistry:
+    """A registry whose last audit was clean."""
+    return replace(KnownRegistry(registry=LoginServer(f"{name}.azurecr.io"), last=ended()), **changes)
+
+
+UNDER_WAY = UnderWay(
+    audit_id="20261124T062751Z-7c1f",
+    phase=Phase.LISTING,
+    started_at=NOW - timedelta(minutes=2),
+    updated_at=NOW - timedelta(seconds=4),
+    tags=4_120,
+)
+REGISTRIES = (
+    registry("contoso", last=ended(verdict=AuditVerdict.DRIFT), open_findings={"warning": 1_204, "critical": 3}),
+    registry("fabrikam", last=ended(verdict=AuditVerdict.DRIFT), open_findings={"warning": 12, "information": 1}),
+    registry("northwind"),
+    registry("tailwind", last=None, under_way=UNDER_WAY),
+    registry("unreadable", last=None, problem="a run row has format 2, expected at most 1: newer version?"),
+    registry(
+        "wingtip",
+        last=replace(ended(verdict=AuditVerdict.INCOMPLETE), coverage=incomplete().coverage),
+        under_way=UNDER_WAY,
+    ),
+)
+
+
+def overview(*registries: KnownRegistry, **changes: Any) -> Overview:
+    return replace(Overview(at=NOW, mode=Mode.ENFORCE, registries=registries or REGISTRIES), **changes)

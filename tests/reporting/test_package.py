@@ -19,7 +19,9 @@ def test_importing_the_renderers_does_not_load_the_template_engine() -> None:
 def test_every_file_that_the_page_is_made_of_is_deployed() -> None:
     lines = (ROOT / ".funcignore").read_text().splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
-    files = [*(PACKAGE / name for name in ("page.html.j2", "page.css", "page.js")), *PACKAGE.glob("*.py")]
+    names = {"page.html.j2", "page.css", "page.js", "overview.html.j2", "overview.js", "parts.html.j2"}
+    assert {file.name for file in PACKAGE.iterdir() if file.is_file() and file.suffix != ".py"} == names
+    files = [*(PACKAGE / name for name in names), *PACKAGE.glob("*.py")]
     ignored = [
         file.name
         for file in files

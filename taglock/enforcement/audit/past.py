@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from taglock.domain.audit.rows import PAST, audit_partition
+from taglock.domain.audit.rows import PAST, AuditRun, audit_partition, past_key
 from taglock.domain.audit_report import PastAudit
 from taglock.domain.ledger import restored
 from taglock.domain.reference import LoginServer
@@ -26,6 +26,12 @@ async def past_audit(app: Enforcement, registry: LoginServer, audit_id: str) -> 
         if row.key.key.rpartition("/")[2] == audit_id:
             return _restored(row)
     return None
+
+
+async def numbers_of(app: Enforcement, registry: LoginServer, run: AuditRun) -> PastAudit | None:
+    """Return a finished run in numbers, None when a newer version wrote them."""
+    (row,) = await app.rows.read([past_key(registry, run.audit_id, run.started_at)])
+    return _restored(row) if row is not None else None
 
 
 async def _rows(app: Enforcement, registry: LoginServer) -> AsyncIterator[Row]:

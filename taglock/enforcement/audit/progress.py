@@ -2,12 +2,11 @@
 
 import msgspec
 
-from taglock.domain.audit.rows import AuditRun, Phase, past_key
+from taglock.domain.audit.rows import AuditRun, Phase
 from taglock.domain.audit_report import PastAudit
-from taglock.domain.ledger import restored
 from taglock.domain.reference import LoginServer
 from taglock.enforcement.audit.kept import read_run
-from taglock.enforcement.audit.past import past_audit
+from taglock.enforcement.audit.past import numbers_of, past_audit
 from taglock.enforcement.context import Enforcement
 
 
@@ -24,11 +23,5 @@ async def progress_of(app: Enforcement, registry: LoginServer, audit_id: str) ->
     if kept is None or kept.run.audit_id != audit_id:
         past = await past_audit(app, registry, audit_id)
         return Progress(past=past) if past is not None else None
-    return Progress(run=kept.run, past=await _numbers(app, registry, kept.run))
-
-
-async def _numbers(app: Enforcement, registry: LoginServer, run: AuditRun) -> PastAudit | None:
-    if run.phase is not Phase.FINISHED:
-        return None
-    (row,) = await app.rows.read([past_key(registry, run.audit_id, run.started_at)])
-    return restored(PastAudit, row.body) if row is not None else None
+    ended = kept.run.phase is Phase.FINISHED
+    return Progress(run=kept.run, past=await numbers_of(app, registry, kept.run) if ended else None)
