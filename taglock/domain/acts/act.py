@@ -90,11 +90,13 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     by: Actor
     created_at: datetime
     off: Off = NOTHING_OFF
-    """What a quarantine or hold wants off on tags (or on the repository)."""
+    """What a quarantine, hold or acceptance wants off on tags (or on the repository)."""
     manifest_off: Off = NOTHING_OFF
     """What it wants off on manifests."""
     profile: str = ""
     """Of a hold, by name."""
+    rule: str = ""
+    """Of an acceptance: the rule that locks the new release."""
     ticket: str = ""
     review_by: datetime | None = None
     """When a quarantine is to be looked at again; it never ends by itself."""

@@ -22,8 +22,10 @@ async def resume_act(app: Enforcement, due: ActDue, work: Work) -> Sequence[Hand
     except UnknownAct:
         await write(app, [Delete(due_key(due))])
         return []
-    if kept.act.kind not in TIGHTENING:
-        raise UnknownAct(f"act {due.act} is a {kept.act.kind}, which nobody can go on with")
-    from taglock.enforcement.acts.again import resume
+    if kept.act.kind in TIGHTENING:
+        from taglock.enforcement.acts.again import resume
 
-    return await resume(app, kept, due, work)
+        return await resume(app, kept, due, work)
+    from taglock.enforcement.acts import loosening
+
+    return await loosening.resume(app, kept, work)
