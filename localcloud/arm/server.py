@@ -73,7 +73,7 @@ class Arm:
     def app(self) -> web.Application:
         """Return the application that serves this Resource Manager."""
         application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._serve)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self._serve)
         return application
 
     def seed(self, folder: Path, *, login_server: str) -> None:

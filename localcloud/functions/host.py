@@ -140,7 +140,7 @@ class FunctionsHost:
             return await (admin if path.startswith("/admin/") else http).answer(request)
 
         app = web.Application(client_max_size=MAXIMUM_BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", answer)
+        app.router.add_route("*", r"/{path:[\s\S]*}", answer)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS)
         await runner.setup()
         self._closing.push_async_callback(admin.close)

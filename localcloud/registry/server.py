@@ -78,7 +78,7 @@ class Registry:
         """Return the application that serves this registry."""
         # Uploads may be of any size; bodies of other requests are limited where they are read.
         application = web.Application(client_max_size=0)
-        application.router.add_route("*", "/{path:.*}", self._serve)
+        application.router.add_route("*", r"/{path:[\s\S]*}", self._serve)
         return application
 
     def reset(self) -> None:
