@@ -5,10 +5,18 @@ for a push never loads audits or deployments, and indexing loads none of them (d
 """
 
 import json
+import os
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+if TYPE_CHECKING:
+    from handlers.answering import Handler
+
 app = func.FunctionApp()
+
+CALLERS = func.AuthLevel.ANONYMOUS if os.environ.get("TAGLOCK_HTTP_AUTH") == "entra" else func.AuthLevel.FUNCTION
+"""With Entra, App Service authentication stands in front of the functions; anything else needs the function's key."""
 
 
 @app.function_name("image_pushed")
@@ -116,36 +124,28 @@ async def on_audit_registry(
 
 
 @app.function_name("audit")
-@app.route(route="audit", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@app.route(route="audit", methods=["POST"], auth_level=CALLERS)
 @app.queue_output(arg_name="queue", queue_name=AUDITS, connection=STORAGE)
 async def on_audit(req: func.HttpRequest, queue: func.Out[str]) -> func.HttpResponse:
     """Begin an audit now, or join the one under way."""
-    from handlers.audit_request import audit_now, beginnings_told
-    from handlers.drift_audit import messages
-    from taglock.errors import InvalidInput
+    from handlers.audit_request import AuditRequests
     from taglock.services import auditing
 
-    try:
-        beginnings = await audit_now(auditing(), req.get_body())
-    except InvalidInput as error:
-        return _json({"error": str(error)}, status=400)
-    queue.set(json.dumps(messages(beginnings)))
-    return _json({"audits": beginnings_told(beginnings)}, status=202)
+    return await _answered("audit", req, AuditRequests(auditing, queue.set).begin)
 
 
 @app.function_name("audit_progress")
-@app.route(route="audit/{id}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@app.route(route="audit/{id}", methods=["GET"], auth_level=CALLERS)
 async def on_audit_progress(req: func.HttpRequest) -> func.HttpResponse:
     """Tell how far an audit has come, or what came of an earlier one."""
-    from handlers.audit_request import audit_progress
+    from handlers.audit_request import AuditRequests
     from taglock.services import auditing
 
-    found = await audit_progress(auditing(), req.route_params["id"])
-    return _json(found or {"error": "no such audit"}, status=200 if found else 404)
+    return await _answered("audit_progress", req, AuditRequests(auditing).progress)
 
 
 @app.function_name("report")
-@app.route(route="report/{registry}", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@app.route(route="report/{registry}", methods=["GET"], auth_level=CALLERS)
 @app.blob_input(
     arg_name="page",
     path=LATEST + ".html",
@@ -157,24 +157,164 @@ async def on_report(req: func.HttpRequest, page: func.InputStream) -> func.HttpR
 
     A route, not a query: the host cannot fill in a path from a query that is absent, and would answer 500.
     """
-    from handlers.audit_request import is_audited, page_headers
-    from taglock.services import auditing
+    from handlers.audit_request import stored_report
 
-    if page is None or not is_audited(auditing(), req.route_params["registry"]):
-        return _json({"error": "no report of such a registry"}, status=404)
-    return func.HttpResponse(page.read(), headers=page_headers())
+    return await _answered("report", req, stored_report(page.read() if page is not None else None))
 
 
 @app.function_name("reports")
-@app.route(route="report", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@app.route(route="report", methods=["GET"], auth_level=CALLERS)
 async def on_reports(req: func.HttpRequest) -> func.HttpResponse:
     """Show what is known of every registry, as a page or with `?format=json`."""
-    from handlers.overview import reports_answered
+    from handlers.overview import reports
+
+    return await _answered("reports", req, reports)
+
+
+@app.function_name("quarantine")
+@app.route(route="quarantine", methods=["POST"], auth_level=CALLERS)
+async def on_quarantine(req: func.HttpRequest) -> func.HttpResponse:
+    """Make an image, with its whole closure and every tag on it, impossible to pull."""
+    from handlers.quarantine import quarantine
+
+    return await _answered("quarantine", req, quarantine)
+
+
+@app.function_name("quarantines")
+@app.route(route="quarantine", methods=["GET"], auth_level=CALLERS)
+async def on_quarantines(req: func.HttpRequest) -> func.HttpResponse:
+    """List quarantines, newest first."""
+    from handlers.quarantine import quarantines
+
+    return await _answered("quarantines", req, quarantines)
+
+
+@app.function_name("quarantine_shown")
+@app.route(route="quarantine/{id}", methods=["GET"], auth_level=CALLERS)
+async def on_quarantine_shown(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a quarantine with its targets."""
+    from handlers.quarantine import quarantine_shown
+
+    return await _answered("quarantine_shown", req, quarantine_shown)
+
+
+@app.function_name("quarantine_lift")
+@app.route(route="quarantine/{id}/lift", methods=["POST"], auth_level=CALLERS)
+async def on_quarantine_lift(req: func.HttpRequest) -> func.HttpResponse:
+    """Restore what was there before a quarantine."""
+    from handlers.quarantine import quarantine_lift
+
+    return await _answered("quarantine_lift", req, quarantine_lift)
+
+
+@app.function_name("unlock")
+@app.route(route="unlock", methods=["POST"], auth_level=CALLERS)
+async def on_unlock(req: func.HttpRequest) -> func.HttpResponse:
+    """Unlock an image or a repository for a time."""
+    from handlers.unlock import unlock
+
+    return await _answered("unlock", req, unlock)
+
+
+@app.function_name("unlock_end")
+@app.route(route="unlock/{id}/end", methods=["POST"], auth_level=CALLERS)
+async def on_unlock_end(req: func.HttpRequest) -> func.HttpResponse:
+    """Lock again now."""
+    from handlers.unlock import unlock_end
+
+    return await _answered("unlock_end", req, unlock_end)
+
+
+@app.function_name("hold")
+@app.route(route="hold", methods=["POST"], auth_level=CALLERS)
+async def on_hold(req: func.HttpRequest) -> func.HttpResponse:
+    """Lock an image or a repository until the hold is ended."""
+    from handlers.hold import hold
+
+    return await _answered("hold", req, hold)
+
+
+@app.function_name("hold_end")
+@app.route(route="hold/{id}/end", methods=["POST"], auth_level=CALLERS)
+async def on_hold_end(req: func.HttpRequest) -> func.HttpResponse:
+    """End a hold."""
+    from handlers.hold import hold_end
+
+    return await _answered("hold_end", req, hold_end)
+
+
+@app.function_name("retire")
+@app.route(route="retire", methods=["POST"], auth_level=CALLERS)
+async def on_retire(req: func.HttpRequest) -> func.HttpResponse:
+    """Unlock an image for good, so that it may be deleted."""
+    from handlers.retire import retire
+
+    return await _answered("retire", req, retire)
+
+
+@app.function_name("retire_many")
+@app.route(route="retire/many", methods=["POST"], auth_level=CALLERS)
+async def on_retire_many(req: func.HttpRequest) -> func.HttpResponse:
+    """Plan, and once acknowledged carry out, the retirement of many releases."""
+    from handlers.retire import retire_many
+
+    return await _answered("retire_many", req, retire_many)
+
+
+@app.function_name("accept")
+@app.route(route="accept", methods=["POST"], auth_level=CALLERS)
+async def on_accept(req: func.HttpRequest) -> func.HttpResponse:
+    """Make the digest that a moved tag points to the release."""
+    from handlers.accept import accept
+
+    return await _answered("accept", req, accept)
+
+
+@app.function_name("doctor")
+@app.route(route="doctor", methods=["GET"], auth_level=CALLERS)
+async def on_doctor(req: func.HttpRequest) -> func.HttpResponse:
+    """Examine the app and what surrounds it."""
+    from handlers.doctor import doctor_asked
+    from taglock.services import doctoring
+
+    return await _answered("doctor", req, doctor_asked(doctoring))
+
+
+@app.function_name("health")
+@app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def on_health(req: func.HttpRequest) -> func.HttpResponse:
+    """Tell anybody whether the app can work, and nothing else."""
+    from handlers.health import health
+    from taglock.services import enforcement
+
+    found = health(enforcement)
+    return func.HttpResponse(json.dumps(found.body), status_code=found.status, mimetype="application/json")
+
+
+@app.function_name("openapi")
+@app.route(route="openapi.json", methods=["GET"], auth_level=CALLERS)
+async def on_openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve the document that describes the HTTP functions."""
+    from handlers.openapi import openapi
+
+    return await _answered("openapi", req, openapi)
+
+
+async def _answered(name: str, req: func.HttpRequest, handler: "Handler") -> func.HttpResponse:
+    """Return what a handler answers to a caller who may ask; a request's URL, which may hold a key, goes no further."""
+    from handlers.answering import Answering
     from taglock.services import access, enforcement
 
-    answer = await reports_answered(enforcement(), access(), dict(req.params))
+    query = dict(req.params)
+    answer = await Answering(enforcement, access).answer(
+        name,
+        {
+            "body": req.get_body(),
+            "content_type": req.headers.get("content-type", ""),
+            "query": query,
+            "route": dict(req.route_params),
+            "principal": req.headers.get("x-ms-client-principal"),
+        },
+        handler,
+    )
     return func.HttpResponse(answer.body, status_code=answer.status, headers=dict(answer.headers))
-
-
-def _json(body: object, *, status: int) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

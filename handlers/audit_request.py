@@ -1,57 +1,76 @@
 """Somebody asks for an audit now, or how far one has come."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 
-import msgspec
-
-from handlers.drift_audit import Beginning, begin_audits
+from handlers.answering import Handler, body_of
+from handlers.drift_audit import Beginning, begin_audits, messages
 from taglock.domain.audit.rows import AuditRun, Phase
 from taglock.domain.audit_report import Coverage, PastAudit
+from taglock.domain.http.access import must_have
+from taglock.domain.http.exchange import HttpAnswer, HttpRequest, json_answer
+from taglock.domain.http.operations import AuditBody
+from taglock.domain.http.principal import Caller, Role
+from taglock.domain.http.problem import Failed
 from taglock.domain.reference import LoginServer, login_server
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.progress import Progress, progress_of
-from taglock.errors import InvalidRequest
+from taglock.enforcement.context import Enforcement
+from taglock.errors import InvalidReference, InvalidRequest, shortened
 from taglock.reporting.policy import SERVING_HEADERS
 
-LONGEST_BODY = 4096
 TRIGGER = "audit_request"
 
 
-class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    registry: str | None = None
+class AuditRequests:
+    """Answers requests about audits; the ports of audits are opened when a caller was let in."""
 
+    def __init__(self, auditing: Callable[[], Auditing], put: Callable[[str], None] | None = None) -> None:
+        self._auditing = auditing
+        self._put = put
 
-async def audit_now(auditing: Auditing, body: bytes) -> Sequence[Beginning]:
-    """Begin an audit of the registry that the body names, of every one when it names none; raises InvalidRequest."""
-    return await begin_audits(auditing, _registries(auditing, body), trigger=TRIGGER)
+    async def begin(self, _app: Enforcement, request: HttpRequest, caller: Caller) -> HttpAnswer:
+        """Begin an audit of the registry that the body names, of every one when it names none."""
+        must_have(caller, Role.OPERATE)
+        auditing = self._auditing()
+        beginnings = await begin_audits(auditing, _registries(auditing, request), trigger=TRIGGER)
+        if self._put is not None:
+            self._put(json.dumps(messages(beginnings)))
+        return json_answer({"audits": [_beginning_told(each) for each in beginnings]}, status=HTTPStatus.ACCEPTED)
 
-
-async def audit_progress(auditing: Auditing, audit_id: str) -> dict[str, object] | None:
-    """Return how far an audit has come, or what came of an earlier one; None when there is no such audit."""
-    app = auditing.app
-    with app.signals.invocation("audit_progress"):
+    async def progress(self, app: Enforcement, request: HttpRequest, caller: Caller) -> HttpAnswer:
+        """Tell how far an audit has come, or what came of an earlier one."""
+        must_have(caller, Role.READ)
+        audit_id = request.route["id"]
         for registry in sorted(set(app.known_registries.values())):
             found = await progress_of(app, registry, audit_id)
             if found is not None:
-                return {"registry": registry, "auditId": audit_id, **_told(found)}
-    return None
+                return json_answer({"registry": registry, "auditId": audit_id, **_told(found)})
+        raise Failed(HTTPStatus.NOT_FOUND, "unknown-audit", "no audit has this id")
 
 
-def is_audited(auditing: Auditing, registry: str) -> bool:
-    """Tell whether a registry is on the allow-list, spelled as it is there."""
-    return registry in auditing.app.known_registries.values()
+def stored_report(page: bytes | None) -> Handler:
+    """Return what serves the page of a registry's latest audit; None when there is none in the storage."""
+
+    async def report(app: Enforcement, request: HttpRequest, caller: Caller) -> HttpAnswer:
+        must_have(caller, Role.READ)
+        if page is None or request.route["registry"] not in app.known_registries.values():
+            raise Failed(HTTPStatus.NOT_FOUND, "unknown-report", "no report of such a registry")
+        return html_answer(page)
+
+    return report
 
 
-def page_headers() -> dict[str, str]:
-    """Return what is sent with the page of a report."""
-    return dict(SERVING_HEADERS)
+def html_answer(page: bytes) -> HttpAnswer:
+    """Return a page with the headers that every page is served with."""
+    return HttpAnswer(
+        status=HTTPStatus.OK, body=page, content_type="text/html; charset=utf-8", more_headers=SERVING_HEADERS
+    )
 
 
-def beginnings_told(beginnings: Sequence[Beginning]) -> list[dict[str, object]]:
-    """Return what was begun as it is answered."""
-    return [
-        {"registry": each.registry, "auditId": each.begun.audit_id, "joined": each.begun.joined} for each in beginnings
-    ]
+def _beginning_told(each: Beginning) -> dict[str, object]:
+    return {"registry": each.registry, "auditId": each.begun.audit_id, "joined": each.begun.joined}
 
 
 def _told(found: Progress) -> dict[str, object]:
@@ -96,17 +115,18 @@ def _coverage_told(coverage: Coverage) -> dict[str, object]:
     return {"repositories": coverage.repositories.seen, "unread": coverage.unread_total}
 
 
-def _registries(auditing: Auditing, body: bytes) -> Sequence[LoginServer]:
+def _registries(auditing: Auditing, request: HttpRequest) -> Sequence[LoginServer]:
     known = sorted(set(auditing.app.known_registries.values()))
-    if not body.strip():
+    if not request.body.strip():
+        return known
+    wanted = body_of(AuditBody, request).registry
+    if wanted is None:
         return known
     try:
-        wanted = msgspec.json.decode(body[:LONGEST_BODY], type=_Wanted)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise InvalidRequest.at("$", body[:120], f'{{"registry": "NAME.azurecr.io"}} or nothing ({error})') from None
-    if wanted.registry is None:
-        return known
-    registry = login_server(wanted.registry, "$.registry")
+        registry = login_server(wanted, "$.registry")
+    except InvalidReference as error:
+        raise InvalidRequest(*error.problems) from None
     if registry not in known:
-        raise InvalidRequest.at("$.registry", wanted.registry, "one of TAGLOCK_REGISTRIES")
+        detail = f"$.registry: {shortened(registry)}, expected one of TAGLOCK_REGISTRIES"
+        raise Failed(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-registry", detail)
     return [registry]

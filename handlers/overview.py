@@ -1,14 +1,11 @@
 """Somebody wants to see how all registries are."""
 
-from collections.abc import Mapping
-
-from taglock.domain.http.access import Access, must_have
+from taglock.domain.http.access import must_have
 from taglock.domain.http.exchange import HttpAnswer, HttpRequest
 from taglock.domain.http.principal import Caller, Role
-from taglock.domain.http.problem import problem_answer
 from taglock.enforcement.audit.overview import read_overview
 from taglock.enforcement.context import Enforcement
-from taglock.errors import InvalidRequest, TaglockError
+from taglock.errors import InvalidRequest
 from taglock.reporting.policy import SERVING_HEADERS
 
 HTML, JSON = "html", "json"
@@ -19,7 +16,7 @@ async def reports(app: Enforcement, request: HttpRequest, caller: Caller) -> Htt
     must_have(caller, Role.READ)
     wanted = request.query.get("format", HTML)
     if wanted not in (HTML, JSON):
-        raise InvalidRequest.at("format", wanted, f"{HTML} or {JSON}")
+        raise InvalidRequest.at("?format", wanted, f"{HTML} or {JSON}")
     from taglock.reporting.overview import overview_html, overview_json
 
     found = await read_overview(app)
@@ -31,11 +28,3 @@ async def reports(app: Enforcement, request: HttpRequest, caller: Caller) -> Htt
         content_type=SERVING_HEADERS["Content-Type"],
         more_headers=SERVING_HEADERS,
     )
-
-
-async def reports_answered(app: Enforcement, access: Access, query: Mapping[str, str]) -> HttpAnswer:
-    """Answer a caller whose key the host has checked; what goes wrong is a problem."""
-    try:
-        return await reports(app, HttpRequest(query=query), access.caller(None))
-    except TaglockError as error:
-        return problem_answer(error)

@@ -22,7 +22,7 @@ from taglock.domain.acts.request import (
 from taglock.domain.attributes import BUILT_IN_PROFILES, IMMUTABLE, UNDELETABLE, LockProfile
 from taglock.domain.http.problem import Failed
 from taglock.domain.reference import Digest, LoginServer, digest, login_server, parse_reference
-from taglock.errors import InvalidInput, InvalidRequest, Problem, shortened
+from taglock.errors import InvalidInput, InvalidRequest, Problem, UnknownAct, shortened
 
 LONGEST_BODY = 65_536
 LONGEST_NAME = 600
@@ -114,6 +114,16 @@ def decode[T: msgspec.Struct](kind: type[T], body: bytes) -> T:
     return found
 
 
+_ACT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+def act_id(text: str) -> str:
+    """Return what a path names as the id of an act; raise UnknownAct for what cannot be one."""
+    if _ACT.fullmatch(text) is None:
+        raise UnknownAct(f"{shortened(text)}, expected the id of an act")
+    return text
+
+
 _AT = re.compile(r" - at `(\$[^`]*)`$")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"missing required field `([^`]*)`")
@@ -201,7 +211,7 @@ class Reader:
 
     def end(self, body: EndBody, act: str) -> EndAsked:
         """Return the end of an act."""
-        return EndAsked(by=self._by, reason=body.reason, act=act, force=body.force)
+        return EndAsked(by=self._by, reason=body.reason, act=act_id(act), force=body.force)
 
     # -- places -------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ def _operation(operation: Operation) -> Mapping[str, Any]:
     parts: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": [*_of_path(operation), *(_paging() if operation.paged else ())],
+        "parameters": [*_of_path(operation), *_of_query(operation)],
         "responses": _responses(operation),
     }
     if operation.role is None:
@@ -69,7 +69,8 @@ def _responses(operation: Operation) -> Mapping[str, Any]:
     if operation.role is not None:
         problems |= {401, 403, 503}
     schema: Mapping[str, Any] = _reference(operation.answer) if operation.answer is not None else {}
-    told = {"content": {operation.media_type: {"schema": schema}}}
+    media_types = (operation.media_type, *(("application/json",) if operation.also_json else ()))
+    told = {"content": {media_type: {"schema": schema} for media_type in media_types}}
     problem = {"content": {"application/problem+json": {"schema": _reference(Problem)}}}
     return {
         **{str(status): {"description": HTTPStatus(status).phrase, **told} for status in sorted(answers)},
@@ -80,6 +81,12 @@ def _responses(operation: Operation) -> Mapping[str, Any]:
 def _of_path(operation: Operation) -> list[Mapping[str, Any]]:
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
     return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _of_query(operation: Operation) -> list[Mapping[str, Any]]:
+    if operation.also_json:
+        return [{"name": "format", "in": "query", "schema": {"type": "string", "enum": ["html", "json"]}}]
+    return _paging() if operation.paged else []
 
 
 def _paging() -> list[Mapping[str, Any]]:

@@ -33,6 +33,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[int, ...] = ()
     """Besides success, 403 and 503."""
     paged: bool = False
+    also_json: bool = False
+    """Whether `?format=json` answers JSON in place of a page."""
 
 
 class AuditBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -178,6 +180,7 @@ OPERATIONS = (
         role=Role.READ,
         media_type="text/html",
         statuses=(400,),
+        also_json=True,
     ),
     Operation(
         name="report",
