@@ -290,7 +290,7 @@ def outbox_key(entry: OutboundEvent) -> RowKey:
 
 def journal_key(entry: JournalEntry, *, registry: str) -> RowKey:
     """Return where a journal entry is kept: a partition per registry and day, in time order."""
-    unique = derived_id(entry.event_id, entry.image, f"{entry.at.isoformat()}")
+    unique = derived_id(entry.event_id, entry.image, entry.decision, f"{entry.at.isoformat()}")
     return RowKey(f"journal/{registry}/{entry.at:%Y-%m-%d}", f"{entry.at:%H:%M:%S.%f}/{unique}")
 
 

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from copy import replace
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -110,6 +110,8 @@ class ActWorld:
 
     pushing: World
     rows: Rows
+    stack: AsyncExitStack
+    """What is closed after the test."""
 
     # -- a person ---------------------------------------------------------------------------------------------------
 
@@ -262,9 +264,9 @@ def act_of(answer: ActAnswer) -> Act:
 async def acting(authority: Authority, **options: Any) -> AsyncIterator[ActWorld]:
     """Serve a registry in which nothing runs, as a complete listing of the subscription has told."""
     limits: Limits = options.pop("limits", None) or Limits(event_seconds=5.0)
-    async with world(authority, limits=limits, **options) as made:
+    async with AsyncExitStack() as stack, world(authority, limits=limits, **options) as made:
         rows = Rows(made.app.rows)
         made.app = replace(made.app, rows=rows, subscriptions=(SUBSCRIPTION,))
         covered = Coverage(subscription=SUBSCRIPTION, listed_at=made.clock.now(), workloads=0)
         await made.app.rows.write([coverage_row(covered)])
-        yield ActWorld(pushing=made, rows=rows)
+        yield ActWorld(pushing=made, rows=rows, stack=stack)

@@ -1,12 +1,10 @@
 """How an act is undone: by taglock, target by target, and by hand with the Azure CLI."""
 
-from collections.abc import Mapping, Sequence
-
 from taglock.domain.acts.act import Act, ActTarget, Outcome
 from taglock.domain.acts.marks import Marks, without
 from taglock.domain.acts.wanted import EVERYTHING, Change, Restoration, changed_meanwhile, restoration, wanted
 from taglock.domain.attributes import NOTHING_OFF, Attribute, Off
-from taglock.domain.reference import LoginServer, Target, TargetKind
+from taglock.domain.reference import TargetKind
 
 
 def undo_of(act: Act, target: ActTarget, marks: Marks | None, *, locked: Off) -> Restoration:
@@ -38,22 +36,17 @@ def change_of(target: ActTarget, marks: Marks | None, *, locked: Off, observed: 
     return found
 
 
-def undo_commands(targets: Sequence[ActTarget], *, registry_names: Mapping[LoginServer, str]) -> tuple[str, ...]:
-    """Return the `az` commands that turn on again what an act turned off, children first.
+def undo_command(target: ActTarget, undo: Restoration, *, registry_name: str) -> str:
+    """Return the `az` command that undoes an act on one target by hand, '' when nothing is to be turned on.
 
     Flags: https://learn.microsoft.com/cli/azure/acr/repository#az-acr-repository-update
     """
-    changed = [target for target in targets if target.outcome not in _UNTOUCHED and target.want - target.prior]
-    ordered = sorted(changed, key=lambda target: (target.root, target.target.kind is TargetKind.TAG))
-    return tuple(_command(target.target, target.want - target.prior, registry_names) for target in ordered)
+    if target.outcome in _UNTOUCHED or not undo.on:
+        return ""
+    what = "--repository" if target.target.kind is TargetKind.REPOSITORY else "--image"
+    named = str(target.target).removeprefix(f"{target.target.registry}/")
+    flags = " ".join(f"--{attribute}-enabled true" for attribute in Attribute if attribute in undo.on)
+    return f"az acr repository update --name {registry_name} {what} {named} {flags}"
 
 
 _UNTOUCHED = (Outcome.GONE, Outcome.MOVED, Outcome.RESTORED, Outcome.KEPT)
-
-
-def _command(target: Target, on: Off, registry_names: Mapping[LoginServer, str]) -> str:
-    name = registry_names.get(target.registry, target.registry.partition(".")[0])
-    separator = {TargetKind.TAG: ":", TargetKind.MANIFEST: "@", TargetKind.REPOSITORY: ""}[target.kind]
-    what = "--repository" if target.kind is TargetKind.REPOSITORY else "--image"
-    flags = " ".join(f"--{attribute}-enabled true" for attribute in Attribute if attribute in on)
-    return f"az acr repository update --name {name} {what} {target.repository}{separator}{target.name} {flags}"

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from taglock.domain.acts.act import ACTS, Act, ActKind, ListedAct, Outcome, Phase, act_key, listed_key
+from taglock.domain.acts.act import ACTS, Act, ActKind, ActTarget, ListedAct, Phase, act_key, listed_key
 from taglock.domain.acts.answer import ActAnswer, ActPage
-from taglock.domain.acts.undoing import undo_commands
+from taglock.domain.acts.undoing import undo_command, undo_of
 from taglock.domain.deployment_ledger import after
 from taglock.domain.http.queries import ActsQuery
 from taglock.domain.ledger import restored
+from taglock.domain.reference import TargetKind
 from taglock.domain.row import Row
-from taglock.enforcement.acts.storing import read_act, read_targets
+from taglock.enforcement.acts.recorded import recorded_locks
+from taglock.enforcement.acts.storing import held_marks_of, read_act, read_targets
 from taglock.enforcement.context import Enforcement
 
 PAGE = 200
@@ -19,10 +21,25 @@ async def show(app: Enforcement, kind: ActKind, act_id: str) -> ActAnswer:
     """Return an act and what became of each target; raises UnknownAct and LedgerError."""
     act = (await read_act(app, act_id, kind=kind)).act
     targets = sorted(await read_targets(app, act_id), key=lambda each: (not each.root, each.target))
+    by_hand = await undo_by_hand(app, act, targets) if act.phase is not Phase.ENDED else ()
+    return ActAnswer(act=act, targets=tuple(targets), undo=by_hand)
+
+
+async def undo_by_hand(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> tuple[str, ...]:
+    """Return the `az` commands that would undo a quarantine or hold as things are now, children first."""
+    if act.kind not in (ActKind.QUARANTINE, ActKind.HOLD):
+        return ()
+    targets = sorted(targets, key=lambda each: (each.root, each.target.kind is TargetKind.TAG, each.target))
     names = {server: name for name, server in app.known_registries.items()}
-    wanting = [each for each in targets if each.outcome not in (Outcome.RESTORED, Outcome.MOVED)]
-    commands = undo_commands(wanting, registry_names=names) if act.phase is not Phase.ENDED else ()
-    return ActAnswer(act=act, targets=tuple(targets), undo=commands)
+    targets = [each for each in targets if each.target.registry in names]
+    held = await held_marks_of(app.rows, [each.target for each in targets])
+    locks = await recorded_locks(app.rows, [each.target for each in targets])
+    commands = []
+    for each in targets:
+        marked = held.get(each.target)
+        undo = undo_of(act, each, marked.marks if marked is not None else None, locked=locks[each.target])
+        commands.append(undo_command(each, undo, registry_name=names[each.target.registry]))
+    return tuple(command for command in commands if command)
 
 
 async def listed(app: Enforcement, kind: ActKind, query: ActsQuery) -> ActPage:

@@ -1,6 +1,7 @@
 """Make an image or a whole repository impossible to pull, by tag and by digest, and lift that again."""
 
 import asyncio
+from contextlib import suppress
 from copy import replace
 from functools import partial
 from itertools import chain
@@ -10,12 +11,11 @@ from taglock.domain.acts.act import Act, ActKind, ActTarget, Phase, Place
 from taglock.domain.acts.answer import ActAnswer, Runs, Surroundings
 from taglock.domain.acts.going_on import leased
 from taglock.domain.acts.request import EndAsked, QuarantineAsked
-from taglock.domain.acts.undoing import undo_commands
 from taglock.domain.attributes import QUARANTINED
 from taglock.domain.reference import Digest
 from taglock.enforcement.acts.aiming import JoinsOther, anchor, manifest_targets, same_act, tag_targets
 from taglock.enforcement.acts.ending import end_act
-from taglock.enforcement.acts.listing import show
+from taglock.enforcement.acts.listing import show, undo_by_hand
 from taglock.enforcement.acts.passing import Occasion, carry_on
 from taglock.enforcement.acts.reaching import Found, find, within
 from taglock.enforcement.acts.storing import beginning_rows, forget, read_targets
@@ -29,7 +29,7 @@ from taglock.enforcement.acts.surroundings import (
 from taglock.enforcement.acts.survey import Surveyed, survey_below, tags_named
 from taglock.enforcement.acts.tightening import Tightening
 from taglock.enforcement.context import Enforcement
-from taglock.errors import ActRefused, Refusal
+from taglock.errors import ActRefused, LedgerError, Refusal
 
 
 async def quarantine(app: Enforcement, asked: QuarantineAsked) -> ActAnswer:
@@ -61,7 +61,7 @@ async def quarantine(app: Enforcement, asked: QuarantineAsked) -> ActAnswer:
 
     act, _ = await carry_on(app, passed, work, (act, Occasion(trigger="quarantine", deadline=deadline)))
     around = Surroundings(runs=runs, acknowledge=to_acknowledge(found.place, runs))
-    return _answer(app, act, passed.all_targets, around)
+    return await _answered(app, act, passed.all_targets, around)
 
 
 async def preview_quarantine(app: Enforcement, asked: QuarantineAsked) -> ActAnswer:
@@ -76,13 +76,13 @@ async def preview_quarantine(app: Enforcement, asked: QuarantineAsked) -> ActAns
         runs = await who_runs_repository(app, found.place)
         around = Surroundings(runs=runs, acknowledge=to_acknowledge(found.place, runs))
         target = ActTarget(target=anchor(act.kind, found.place), prior=found.off, want=act.off, root=True)
-        return _answer(app, act, (target,), around, preview=True)
+        return replace(await _answered(app, act, (target,), around), preview=True)
     targets, unread = await within(deadline, _planned(app, act, found))
     closure = [found.root.manifest.digest, *(Digest(each.target.name) for each in targets if _is_below(each))]
     around = replace(await surroundings(app, found.place, closure), unread=unread)
     if asked.everywhere:
         act = replace(act, places=(found.place, *around.elsewhere))
-    return _answer(app, act, targets, around, preview=True)
+    return replace(await _answered(app, act, targets, around), preview=True)
 
 
 async def lift(app: Enforcement, asked: EndAsked) -> ActAnswer:
@@ -157,15 +157,10 @@ def _is_below(target: ActTarget) -> bool:
     return not target.root and ":" in target.target.name
 
 
-def _answer(
-    app: Enforcement, act: Act, targets: tuple[ActTarget, ...], around: Surroundings, *, preview: bool = False
-) -> ActAnswer:
+async def _answered(app: Enforcement, act: Act, targets: tuple[ActTarget, ...], around: Surroundings) -> ActAnswer:
     told = tuple(f"{each.target}: {each.message}" for each in targets if each.message)
-    names = {server: name for name, server in app.known_registries.items()}
-    return ActAnswer(
-        act=act,
-        targets=targets,
-        preview=preview,
-        surroundings=replace(around, unread=(*around.unread, *told)),
-        undo=undo_commands(targets, registry_names=names),
-    )
+    by_hand: tuple[str, ...] = ()
+    with suppress(LedgerError):  # the quarantine stands; whoever asks for it again is told
+        by_hand = await undo_by_hand(app, act, targets)
+    around = replace(around, unread=(*around.unread, *told))
+    return ActAnswer(act=act, targets=targets, surroundings=around, undo=by_hand)

@@ -11,11 +11,12 @@ from copy import replace
 from taglock.domain.acts.act import Act, ActTarget, Outcome
 from taglock.domain.acts.marks import without
 from taglock.domain.acts.undoing import still_wanted, undo_of
+from taglock.domain.acts.wanted import Restoration
 from taglock.domain.attributes import Off, spelled
 from taglock.domain.reference import Target
 from taglock.domain.row import Change
 from taglock.enforcement.acts.recorded import recorded_locks
-from taglock.enforcement.acts.storing import CONFLICTS, HeldMarks, held_marks_of, mark_change, target_rows
+from taglock.enforcement.acts.storing import CONFLICTS, HeldMarks, held_marks_of, jitter, mark_change, target_rows
 from taglock.enforcement.acts.updating import Updated, left, not_updated, proved, unproved, update
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import write
@@ -28,41 +29,56 @@ async def restore(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> l
 
     A target without a mark of the act was restored before, and only that was not recorded. Raises LedgerError.
     """
-    for _ in range(CONFLICTS):
-        held = await held_marks_of(app.rows, [target.target for target in targets])
-        updated = await _restored(app, act, targets, held)
-        changes = [
-            change
-            for each in updated
-            if not left(each.target)
-            for change in _unmarked(act, each.target.target, held.get(each.target.target))
-        ]
-        try:
-            await write(app, [*changes, *target_rows(act.id, (each.target for each in updated))])
-        except LedgerConflict:
-            continue
+    return await _Restoring(app, act, targets).run()
+
+
+class _Restoring:
+    def __init__(self, app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> None:
+        self._app = app
+        self._act = act
+        self._targets = targets
+        self._proved: dict[Target, tuple[Restoration, Updated]] = {}
+        """What was sent and proved; it is not sent again while the marks ask for the same."""
+        self._places = asyncio.Semaphore(app.limits.parallel_requests)
+
+    async def run(self) -> list[Updated]:
+        for attempt in range(CONFLICTS):
+            held = await held_marks_of(self._app.rows, [target.target for target in self._targets])
+            updated = await self._restored(held)
+            unmarked = [
+                change
+                for each in updated
+                if not left(each.target)
+                for change in _unmarked(self._act, each.target.target, held.get(each.target.target))
+            ]
+            try:
+                await write(self._app, [*unmarked, *target_rows(self._act.id, (each.target for each in updated))])
+            except LedgerConflict:
+                await jitter(attempt)
+                continue
+            return updated
+        raise LedgerConflict(f"act {self._act.id}: the marks of its targets changed {CONFLICTS} times in a row")
+
+    async def _restored(self, held: Mapping[Target, HeldMarks]) -> list[Updated]:
+        locked = await recorded_locks(self._app.rows, [target.target for target in self._targets])
+        return await all_ended(self._one(each, held.get(each.target), locked[each.target]) for each in self._targets)
+
+    async def _one(self, target: ActTarget, marked: HeldMarks | None, locked: Off) -> Updated:
+        if marked is None or all(want.act != self._act.id for want in marked.marks.wants):
+            return Updated(target=replace(target, outcome=Outcome.RESTORED, message=""))
+        undo = undo_of(self._act, target, marked.marks, locked=locked)
+        proved_before = self._proved.get(target.target)
+        if proved_before is not None and proved_before[0] == undo:
+            return proved_before[1]
+        async with self._places:
+            updated = await restore_one(self._app, self._act, target, (marked, locked))
+        if not left(updated.target):
+            self._proved[target.target] = (undo, updated)
         return updated
-    raise LedgerConflict(f"act {act.id}: the marks of its targets changed {CONFLICTS} times in a row")
 
 
 def _unmarked(act: Act, target: Target, held: HeldMarks | None) -> Sequence[Change]:
     return mark_change(target, held, without(held.marks, act.id)) if held is not None else []
-
-
-async def _restored(
-    app: Enforcement, act: Act, targets: Sequence[ActTarget], held: Mapping[Target, HeldMarks]
-) -> list[Updated]:
-    locked = await recorded_locks(app.rows, [target.target for target in targets])
-    places = asyncio.Semaphore(app.limits.parallel_requests)
-
-    async def one(target: ActTarget) -> Updated:
-        marked = held.get(target.target)
-        if marked is None or all(want.act != act.id for want in marked.marks.wants):
-            return Updated(target=replace(target, outcome=Outcome.RESTORED, message=""))
-        async with places:
-            return await restore_one(app, act, target, (marked, locked[target.target]))
-
-    return await all_ended(one(target) for target in targets)
 
 
 async def restore_one(app: Enforcement, act: Act, target: ActTarget, known: tuple[HeldMarks | None, Off]) -> Updated:

@@ -164,11 +164,16 @@ async def store(app: Enforcement, intent: Intent, change: ChangeMarks) -> tuple[
         try:
             await write(app, [*intent.first, *target_rows(intent.act_id, prepared), *_mark_changes(marked)])
         except LedgerConflict:
-            await asyncio.sleep(random.uniform(0, LONGEST_JITTER_SECONDS * min(attempt, 10)))
+            await jitter(attempt)
             held, targets = await _look_again(app, replace(intent, targets=targets, held=held))
         else:
             return prepared
     raise LedgerConflict(f"act {intent.act_id}: the marks of its targets changed {CONFLICTS} times in a row")
+
+
+async def jitter(attempt: int) -> None:
+    """Wait a moment before marks are looked at again, longer the more others are at it."""
+    await asyncio.sleep(random.uniform(0, LONGEST_JITTER_SECONDS * min(attempt, 10)))
 
 
 def _marked(target: ActTarget, held: HeldMarks | None, change: ChangeMarks) -> tuple[ActTarget, Sequence[Change]]:
