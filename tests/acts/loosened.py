@@ -1,18 +1,23 @@
 """What people ask for who loosen: unlock, end, retire, accept; and what they find afterwards."""
 
+import ssl
 from datetime import timedelta
 from typing import Any
+
+import aiohttp
 
 from localcloud.faults import Answer, Fault
 from localcloud.registry.content import Manifest
 from localcloud.registry.flags import Change, Flags
 from taglock.domain.acts.act import ActKind
 from taglock.domain.acts.answer import ActAnswer
-from taglock.domain.acts.request import EndAsked, UnlockAsked
+from taglock.domain.acts.request import AcceptAsked, EndAsked, RetireAsked, UnlockAsked
 from taglock.domain.deployment import Running, Source, Workload
 from taglock.domain.deployment_ledger import workload_changes
 from taglock.domain.reference import Digest, ImageReference, Repository
+from taglock.enforcement.acts.accept import accept
 from taglock.enforcement.acts.relock import end_unlock
+from taglock.enforcement.acts.retire import retire
 from taglock.enforcement.acts.unlock import unlock
 from tests.acts.world import ANNA, BERND, ActWorld
 from tests.pushing.images import index, plain
@@ -85,3 +90,34 @@ def fail(made: ActWorld, method: str, *, times: int | None = None, skip: int = 0
 
 def heal(made: ActWorld) -> None:
     made.pushing.emulator.faults.clear()
+
+
+async def retired(made: ActWorld, tag: str = "", digest: str = "", **options: Any) -> ActAnswer:
+    asked = RetireAsked(by=ANNA, reason="end of life", place=made.place(tag, digest), **options)
+    return await retire(made.pushing.app, asked)
+
+
+async def accepted(made: ActWorld, tag: str, manifest: Manifest) -> ActAnswer:
+    asked = AcceptAsked(by=ANNA, reason="rebuilt", place=made.place(tag), digest=Digest(manifest.digest))
+    return await accept(made.pushing.app, asked)
+
+
+async def delete_over_http(made: ActWorld, manifest: Manifest) -> int:
+    """Delete a manifest as any client would, and return the status."""
+    context = ssl.create_default_context()  # trusts SSL_CERT_FILE
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
+        url = f"https://{made.pushing.login_server}/v2/{REPOSITORY}/manifests/{manifest.digest}"
+        headers = {"Authorization": f"Bearer {await token(made, session, 'delete')}"}
+        async with session.delete(url, headers=headers) as answer:
+            return answer.status
+
+
+async def token(made: ActWorld, session: aiohttp.ClientSession, action: str) -> str:
+    server = made.pushing.login_server
+    entra = {"grant_type": "access_token", "service": server, "access_token": "entra-token"}
+    async with session.post(f"https://{server}/oauth2/exchange", data=entra) as answer:
+        refresh = (await answer.json())["refresh_token"]
+    scope = f"repository:{REPOSITORY}:{action}"
+    asked = {"grant_type": "refresh_token", "service": server, "scope": scope, "refresh_token": refresh}
+    async with session.post(f"https://{server}/oauth2/token", data=asked) as answer:
+        return str((await answer.json())["access_token"])

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from localcloud.registry.flags import Flags
 from taglock.domain.acts.act import Outcome, Phase
 from taglock.domain.ledger import FindingKind
 from taglock.errors import ActRefused, Refusal
@@ -25,7 +26,7 @@ from tests.acts.loosened import (
 )
 from tests.acts.world import ActWorld, outcomes
 from tests.pushing.images import index, plain
-from tests.pushing.world import LOCKED_TAG, OPEN, UNDELETABLE, Flags
+from tests.pushing.world import LOCKED_TAG, OPEN, UNDELETABLE
 
 CLOSURE = [ROOT, *CHILDREN]
 

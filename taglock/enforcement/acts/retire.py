@@ -6,7 +6,7 @@ tag is pushed again.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import replace
 from datetime import datetime
 from functools import partial
@@ -22,7 +22,7 @@ from taglock.domain.acts.request import RetireAsked
 from taglock.domain.due import Setback
 from taglock.domain.ledger import Finding, manifest_key, release_key, restored
 from taglock.domain.outbound import OutboundEvent
-from taglock.domain.reference import Digest, TargetKind, tag_target
+from taglock.domain.reference import Digest, Target, TargetKind, tag_target
 from taglock.domain.row import Change, Delete
 from taglock.enforcement.acts.applying import loosen
 from taglock.enforcement.acts.concluding import why
@@ -30,7 +30,7 @@ from taglock.enforcement.acts.intending import store_loosening, take_up
 from taglock.enforcement.acts.passing import Occasion
 from taglock.enforcement.acts.preparing import Prepared, anchors, expect_not_running, prepare
 from taglock.enforcement.acts.releasing import closed_rows
-from taglock.enforcement.acts.settling import settle
+from taglock.enforcement.acts.settling import settle, wanted_by_releases
 from taglock.enforcement.acts.storing import (
     Conclusion,
     Intent,
@@ -41,10 +41,11 @@ from taglock.enforcement.acts.storing import (
     read_act,
     read_targets,
     store,
+    target_rows,
 )
 from taglock.enforcement.acts.unlock import REPLANS, SETTLES_AFTER
 from taglock.enforcement.acts.updating import left
-from taglock.enforcement.acts.wanting import RepositoryRows, repository_rows
+from taglock.enforcement.acts.wanting import RepositoryRows, kept_by_marks, of_manifests, repository_rows, running_in
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import write
 from taglock.errors import ActRefused, InvalidRequest, LedgerConflict, LedgerError, NotFound, Refusal, RegistryError
@@ -159,12 +160,12 @@ async def _begun_in_bulk(app: Enforcement, act: Act, occasion: Occasion) -> tupl
     """Begin what a retirement in bulk left: when it is refused as things are, it has ended, and says why."""
     try:
         answer = await retire_now(app, act, occasion)
-    except ActRefused as refused:
+    except (ActRefused, NotFound) as refused:
         return await end_refused(app, act, refused), ()
     return answer.act, answer.targets
 
 
-async def end_refused(app: Enforcement, act: Act, refused: ActRefused) -> Act:
+async def end_refused(app: Enforcement, act: Act, refused: ActRefused | NotFound) -> Act:
     """Write that a retirement of a bulk was refused: nothing was changed."""
     now = app.clock.now()
     ended = replace(act, phase=Phase.ENDED, ended_at=now, end_reason=str(refused))
@@ -217,7 +218,15 @@ def _told(act: Act, targets: Sequence[ActTarget], app: Enforcement) -> tuple[Out
 async def _settled(
     app: Enforcement, act: Act, targets: Sequence[ActTarget], occasion: Occasion
 ) -> tuple[Act, tuple[ActTarget, ...]]:
-    """End a retirement a minute after its last update: what a lock recorded meanwhile is locked again."""
+    """End a retirement a minute after its last update: what a lock recorded meanwhile is locked again.
+
+    What was kept for a release that has been retired itself since is let go now.
+    """
+    freed = await _freed(app, act, targets)
+    if freed != tuple(targets):
+        await write(app, target_rows(act.id, freed))
+        taken = await take_up(app, act, occasion, partial(_marking, act))
+        return await _retire_pass(app, act, taken, occasion)
     after = await settle(app, act, targets, deadline=occasion.deadline)
     now = app.clock.now()
     if any(left(each) for each in after):
@@ -228,6 +237,24 @@ async def _settled(
     conclusion = Conclusion(targets=after, changes=tuple(await closing_rows(app, act, after)))
     ended = await conclude(app, act.id, lambda current: replace(current, phase=Phase.ENDED, ended_at=now), conclusion)
     return ended, after
+
+
+async def _freed(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> tuple[ActTarget, ...]:
+    kept = [each for each in targets if each.outcome is Outcome.KEPT]
+    place = act.places[0]
+    if not kept:
+        return tuple(targets)
+    rows = await repository_rows(app, place.registry, place.repository)
+    wanted = await wanted_by_releases(app, act, kept, rows)
+    wanted |= {each.target: "it runs" for each in kept if each.target in await _running(app, place)}
+    wanted |= kept_by_marks(rows, [each.target for each in kept], act.id)
+    free = {each.target for each in kept} - wanted.keys()
+    return tuple(replace(each, outcome=Outcome.WAITING) if each.target in free else each for each in targets)
+
+
+async def _running(app: Enforcement, place: Place) -> Mapping[Target, str]:
+    running = await running_in(app, place.registry, place.repository)
+    return of_manifests(place.registry, place.repository, running)
 
 
 # -- the rows that a release leaves -------------------------------------------------------------------------------

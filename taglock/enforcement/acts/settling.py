@@ -30,7 +30,7 @@ async def settle(app: Enforcement, act: Act, targets: Sequence[ActTarget], *, de
     place = act.places[0]
     rows = await repository_rows(app, place.registry, place.repository)
     loose = [each for each in targets if each.outcome not in UNTOUCHED]
-    reasons = await _wanted_by_releases(app, act, loose, rows)
+    reasons = await wanted_by_releases(app, act, loose, rows)
     kept = [each for each in with_kept(loose, reasons) if each.outcome is Outcome.KEPT]
     offs: dict[Target, Off] = {each.target: each.prior | rows.locked(each.target) for each in kept}
     forbidden = {each.target: _by_acts(rows.marks(each.target)) for each in loose}
@@ -49,9 +49,10 @@ async def settle(app: Enforcement, act: Act, targets: Sequence[ActTarget], *, de
     return tuple(settled)
 
 
-async def _wanted_by_releases(
+async def wanted_by_releases(
     app: Enforcement, act: Act, loose: Sequence[ActTarget], rows: RepositoryRows
 ) -> dict[Target, str]:
+    """Return which targets other releases and locked indexes want, and why; raises LedgerError and RegistryError."""
     place = act.places[0]
     if place.whole_repository:
         return {}
