@@ -126,8 +126,8 @@ class Identity:
         if request.query.get("api-version") != API_VERSION:
             return _refusal(f"api-version {request.query.get('api-version')!r}: expected {API_VERSION!r}")
         resource, client_id = request.query.get("resource", ""), request.query.get("client_id")
-        if not resource.startswith("https://"):
-            return _refusal(f"resource {resource!r}: expected an https URL")
+        if not resource.startswith(("https://", "api://")):
+            return _refusal(f"resource {resource!r}: expected an https URL or an application id URI")
         try:
             account = self._account(client_id)
         except KeyError:

@@ -1,6 +1,7 @@
 """Call the app's own HTTP functions with the user's own token, so that actor, roles and two-person rule hold."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -46,6 +47,8 @@ async def _signed_in(api: Api) -> Mapping[str, str]:
     if api.key:
         return {"x-functions-key": api.key}
     from azure.core.exceptions import ClientAuthenticationError
+
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # it tells the same as the error, over several lines
 
     async with open_credential(client_id=os.environ.get("AZURE_CLIENT_ID")) as credential:
         try:
