@@ -13,7 +13,7 @@ from taglock.enforcement.context import ActPolicy
 from taglock.errors import ActRefused, Refusal, UnknownAct
 from tests.acts.world import ANNA, BERND, CLOSED, ActWorld
 from tests.pushing.images import index, plain
-from tests.pushing.world import OPEN
+from tests.pushing.world import OPEN, ORIGIN
 
 SHARED, ONE, TWO = plain("shared"), plain("one"), plain("two")
 FIRST, SECOND, THIRD = index(SHARED, ONE), index(SHARED, TWO), index(SHARED, ONE, TWO)
@@ -152,8 +152,6 @@ async def test_a_deleted_child_is_gone_and_keeps_nothing_from_being_lifted(made:
     push_all(made)
     answer = await made.quarantine("1.0.0")
     made.set_manifest(ONE, delete=True)
-    from tests.pushing.world import ORIGIN
-
     made.pushing.emulator.store.delete_manifest("prod/api", ONE.digest, ORIGIN)
     lifted = await made.lift(answer.act.id)
     assert lifted.act.phase is Phase.ENDED
@@ -163,6 +161,7 @@ async def test_a_deleted_child_is_gone_and_keeps_nothing_from_being_lifted(made:
 async def test_each_call_is_in_the_journal_with_its_actor_and_raises_its_event(made: ActWorld) -> None:
     push_all(made)
     answer = await made.quarantine("1.0.0")
+    made.later(seconds=1)
     await made.lift(answer.act.id)
     entries = [entry for entry in await made.journal() if entry.event_id == answer.act.id]
     assert [(entry.decision, entry.outcome) for entry in entries] == [
