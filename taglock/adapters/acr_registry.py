@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["AcrOptions", "AcrRegistry", "open_registry"]
 
 MAXIMUM_REFERRER_PAGES = 100
+MAXIMUM_TAG_PAGES = 1_000
 
 
 def open_registry(login_server: LoginServer, *, credential: AsyncTokenCredential, options: AcrOptions) -> AcrRegistry:
@@ -89,21 +90,23 @@ class AcrRegistry:
         """List the tags that point at a manifest: one request for a thousand of them.
 
         The next page's Link forgets `digest=` (recorded by the Azure SDKs), so each page is asked for by name, and a
-        tag of another digest is left out wherever it came from. A page that does not go on raises UntrustedAnswer.
+        tag of another digest is left out wherever it came from. More than 1,000 pages, or one that does not go on,
+        raise UntrustedAnswer.
         """
         target = repository_target(self.login_server, repository)
         found: list[TagState] = []
         after = ""
-        while True:
+        for _ in range(MAXIMUM_TAG_PAGES):
             call = self._read("list tags of", target, path=tags_path(target, digest, after))
             answer = await self._channel.send(call)
             page = tag_states(call, answer, target)
             found += [state for state in page if state.digest == digest]
             if next_path(call, answer) is None:
                 return found
-            if not page or page[-1].target.name <= after:
-                raise untrusted(call, f"a page that ends at or before {after!r} with a next one, expected progress")
+            if not page or page[-1].target.name == after:
+                raise untrusted(call, f"a page that ends at {after!r} again with a next one, expected progress")
             after = page[-1].target.name
+        raise untrusted(call, f"endless paging after {MAXIMUM_TAG_PAGES} pages, expected a last page")
 
     async def update_tag(self, update: AttributeUpdate) -> TagState:
         """Update a tag's attributes; the answer is returned as it is, also when it is not what was asked."""
