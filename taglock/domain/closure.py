@@ -65,6 +65,7 @@ class _Node(msgspec.Struct):
     updated: bool = False
     opened: bool = False
     """Its children, if it has any, are known."""
+    children: tuple[Digest, ...] = ()
     waits_for: set[Digest] = msgspec.field(default_factory=set)
     parents: list[Digest] = msgspec.field(default_factory=list)
 
@@ -74,10 +75,12 @@ class ClosureWalk:
 
     `off` is what every manifest must have off. At most `limit` manifests are taken in; `exceeded` tells that there
     are more, and then nothing below that index is touched. A manifest whose step failed blocks only the indexes
-    above it.
+    above it; so does one of `suspended`, for which no step is taken at all.
     """
 
-    def __init__(self, *, off: Off, limit: int, referrers: bool = False) -> None:
+    def __init__(
+        self, *, off: Off, limit: int, referrers: bool = False, suspended: frozenset[Digest] = frozenset()
+    ) -> None:
         self.off = off
         self.limit = limit
         self.exceeded = False
@@ -86,6 +89,7 @@ class ClosureWalk:
         self.failed: set[Digest] = set()
         """Manifests that could not be read or locked, or whose answer was no proof."""
         self._referrers = referrers
+        self._suspended = suspended
         self._nodes: dict[Digest, _Node] = {}
         self._steps: deque[Step] = deque()
         self._new: list[Digest] = []
@@ -156,8 +160,16 @@ class ClosureWalk:
     @property
     def finished(self) -> bool:
         """Whether every manifest of every root is locked, and every referrer that was asked for."""
-        open_ends = self.failed or self.exceeded or self.unknown or self._in_flight or self._steps
-        return not open_ends and all(node.standing is not Standing.WAITING for node in self._nodes.values())
+        return not self._open_ends and all(node.standing is not Standing.WAITING for node in self._nodes.values())
+
+    @property
+    def suspended(self) -> tuple[Digest, ...]:
+        """The suspended manifests that alone keep it from its end; none while there is anything else."""
+        return () if self._open_ends else tuple(digest for digest in self._nodes if digest in self._suspended)
+
+    @property
+    def _open_ends(self) -> bool:
+        return bool(self.failed or self.exceeded or self.unknown or self._in_flight or self._steps)
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -165,6 +177,10 @@ class ClosureWalk:
     def manifests(self, standing: Standing) -> Iterator[tuple[Digest, str]]:
         """Yield digest and media type ('' when it was not seen) of the manifests that stand so."""
         return ((node.digest, node.media_type) for node in self._nodes.values() if node.standing is standing)
+
+    def children(self) -> Iterator[tuple[Digest, tuple[Digest, ...]]]:
+        """Yield each index whose children are known, and these."""
+        return ((node.digest, node.children) for node in self._nodes.values() if node.children)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
@@ -180,6 +196,8 @@ class ClosureWalk:
             self.exceeded = True
             return None
         node = self._nodes[digest] = _Node(digest)
+        if digest in self._suspended:
+            return node
         self._new.append(digest)
         self._steps.append(Step(StepKind.READ if read_first else StepKind.LOCK, digest))
         return node
@@ -193,7 +211,7 @@ class ClosureWalk:
         if len(self._nodes) + sum(child not in self._nodes for child in children) > self.limit:
             self.exceeded = True
             return
-        node.opened = True
+        node.opened, node.children = True, tuple(children)
         above = self._waiting_for(node)
         for child, reference in children.items():
             below = self._discover(child, read_first=not reference.has_platform)

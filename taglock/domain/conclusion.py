@@ -12,7 +12,7 @@ from taglock.domain.due import due_ended, due_rows, next_due
 from taglock.domain.ledger import Finding, Release, stored
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.outcome import Relation, Verdict, judge
-from taglock.domain.record import closed, finding_rows, findings, journal_row, proofs, release_row
+from taglock.domain.record import children_rows, closed, finding_rows, findings, journal_row, proofs, release_row
 from taglock.domain.row import Change, Upsert
 from taglock.domain.rule import Mode
 from taglock.domain.subject import Subject
@@ -45,7 +45,8 @@ def conclude(attempt: Attempt, *, publishing: bool) -> Conclusion:
     found = findings(attempt, failed=verdict is Verdict.FAILED)
     events = _events(attempt, verdict, found) if publishing and attempt.mode is Mode.ENFORCE else []
     changes = [journal_row(attempt, verdict), *finding_rows(found), *outbox_rows(events)]
-    changes += [*(_known_repository(attempt) if verdict is Verdict.LOCKED else ()), *proofs(attempt)]
+    changes += [*(_known_repository(attempt) if verdict is Verdict.LOCKED else ()), *children_rows(attempt)]
+    changes += proofs(attempt)
     if verdict is Verdict.LOCKED:
         changes += [*release_row(attempt), *finding_rows(closed(attempt.known.open_findings, now=attempt.now))]
     changes += due_rows(due) if due is not None else due_ended(attempt.subject, attempt.known.due)

@@ -26,7 +26,7 @@ class Setback(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float = 0.0
     """Seconds that were asked for."""
     progress: bool = False
-    """Whether the next attempt has less to do."""
+    """Whether the next attempt has less to do, or only has to wait."""
 
 
 def next_due(attempt: Attempt) -> DueWork | None:
@@ -34,7 +34,8 @@ def next_due(attempt: Attempt) -> DueWork | None:
     setback = Setback(
         reason=next(iter(problems(attempt.locking)), "more manifests than one invocation takes"),
         retry_after=max((failure.retry_after or 0.0 for failure in attempt.locking.failures), default=0.0),
-        progress=attempt.locking.progress,
+        # What is unlocked for a time is no failure: it is not given up while that lasts.
+        progress=attempt.locking.progress or bool(attempt.locking.suspended),
     )
     return again(attempt.subject, attempt.known.due, setback, attempt.now)
 

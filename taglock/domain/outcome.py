@@ -1,5 +1,7 @@
 """What came of an attempt to lock an image, and what follows from it."""
 
+from collections.abc import Sequence
+from copy import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -11,7 +13,7 @@ from taglock.domain.closure import is_index
 from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import ProvenManifest, Release
 from taglock.domain.plan import LockPlan
-from taglock.domain.reference import Digest
+from taglock.domain.reference import Digest, Target
 from taglock.domain.rule import Mode
 from taglock.domain.state import TagState
 from taglock.domain.subject import ImageRuns
@@ -117,6 +119,10 @@ class Locking(msgspec.Struct, frozen=True, kw_only=True):
     """Indexes whose children nobody named."""
     exceeded: bool = False
     """The closure is larger than the limit."""
+    children: tuple[tuple[Digest, tuple[Digest, ...]], ...] = ()
+    """What each index names that was opened."""
+    suspended: tuple[Target, ...] = ()
+    """What a person unlocked for a time, when nothing else is left to be locked."""
     finished: bool = False
     """Tag and whole closure are proved."""
 
@@ -129,6 +135,10 @@ class Locking(msgspec.Struct, frozen=True, kw_only=True):
     def progress(self) -> bool:
         """Whether a next attempt has less to do; indexes do not count, they are read again each time."""
         return any(not is_index(media_type) for _, media_type in self.applied)
+
+    def lacking(self, failures: Sequence[Failure]) -> "Locking":
+        """Return it with what kept it from being complete; without failures as it is."""
+        return replace(self, failures=(*self.failures, *failures), finished=False) if failures else self
 
 
 class Verdict(StrEnum):

@@ -5,6 +5,7 @@ from copy import replace
 from datetime import datetime
 
 from taglock.domain.attempt import Attempt, problems
+from taglock.domain.audit.rows import IndexChildren, children_key
 from taglock.domain.envelope import CLOCK_TOLERANCE
 from taglock.domain.ledger import (
     Finding,
@@ -47,6 +48,22 @@ def proofs(attempt: Attempt) -> Sequence[Change]:
         )
         for digest, media_type in (*attempt.locking.applied, *attempt.locking.already)
     ]
+
+
+MOST_CHILDREN_BYTES = 600_000
+"""What the rows of children may take in one write; an audit reads the indexes that are left out."""
+
+
+def children_rows(attempt: Attempt) -> Sequence[Change]:
+    """Return the rows that say what indexes name, so that nobody has to read these again."""
+    subject, left = attempt.subject, MOST_CHILDREN_BYTES
+    rows: list[Change] = []
+    for index, children in attempt.locking.children:
+        body = stored(IndexChildren(children=children))
+        if len(body) <= left:
+            left -= len(body)
+            rows.append(Upsert(children_key(subject.registry, subject.repository, index), body))
+    return rows
 
 
 def release_row(attempt: Attempt) -> Sequence[Change]:

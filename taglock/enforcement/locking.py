@@ -8,7 +8,7 @@ import msgspec
 from taglock.domain.closure import ClosureWalk, Standing, Step, StepKind
 from taglock.domain.outcome import Failure, Locking
 from taglock.domain.plan import LockPlan
-from taglock.domain.reference import Digest, LoginServer, Repository, Tag, manifest_target, tag_target
+from taglock.domain.reference import Digest, LoginServer, Repository, Tag, Target, manifest_target, tag_target
 from taglock.domain.state import AttributeUpdate, ManifestContent, ManifestState, TagState
 from taglock.errors import RegistryError
 from taglock.ports import Registry
@@ -37,6 +37,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     tag: Tag | None
     digest: Digest | None
     media_type: str | None
+    suspended: frozenset[Digest] = frozenset()
+    """Manifests that are never updated, and so keep what names them waiting: a person unlocked them for a time."""
 
 
 class ImageLocker:
@@ -47,7 +49,9 @@ class ImageLocker:
         self._image = image
         self._plan = plan
         self._budget = budget
-        self._walk = ClosureWalk(off=plan.manifest_off, limit=budget.closure, referrers=plan.referrers)
+        self._walk = ClosureWalk(
+            off=plan.manifest_off, limit=budget.closure, referrers=plan.referrers, suspended=image.suspended
+        )
         self._roots: set[Digest] = set()
         self._tag: TagState | None = None
         self._failures: list[Failure] = []
@@ -141,6 +145,10 @@ class ImageLocker:
         name = f"{self._image.registry}/{self._image.repository}"
         return f"{name}@{digest}" if digest else name
 
+    def _suspended(self) -> tuple[Target, ...]:
+        image = self._image
+        return tuple(manifest_target(image.registry, image.repository, digest) for digest in self._walk.suspended)
+
     def _result(self) -> Locking:
         tag_proved = self._image.tag is None or (self._tag is not None and self._plan.tag_off <= self._tag.off)
         return Locking(
@@ -151,6 +159,8 @@ class ImageLocker:
             failures=tuple(self._failures),
             unknown=tuple(sorted(self._walk.unknown)),
             exceeded=self._walk.exceeded,
+            children=tuple(self._walk.children()),
+            suspended=self._suspended() if tag_proved else (),
             finished=tag_proved and self._walk.finished,
         )
 

@@ -143,6 +143,35 @@ def test_a_walk_that_goes_on_later_ends_like_one_that_was_never_interrupted(
 
 
 @settings(max_examples=200, deadline=None)
+@given(graphs, st.integers(), st.frozensets(st.integers(0, 12), max_size=3))
+def test_what_is_suspended_is_left_alone_with_all_that_names_it_and_nothing_else(
+    graph: Graph, seed: int, suspended: frozenset[int]
+) -> None:
+    graph.platforms = {number for number in graph.platforms if number not in graph.children}
+    walk = ClosureWalk(off=OFF, limit=100, suspended=frozenset(map(digest, suspended)))
+    walk.add_root(digest(0), media_type=INDEX)
+    walked(graph, walk, order=Random(seed))
+    known = {found for standing in Standing for found, _ in walk.manifests(standing)}
+    seen = {number for number in graph.reachable(0) if digest(number) in known}
+    assert not suspended & set(graph.updates)
+    assert walk.finished == (not suspended & seen)
+    assert set(walk.suspended) == {digest(number) for number in suspended & seen}
+    for number in seen - set(graph.updates) - suspended:
+        assert graph.reachable(number) & suspended
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs, st.integers(), st.frozensets(st.integers(0, 12), max_size=3))
+def test_what_is_suspended_is_told_only_when_nothing_else_is_left(
+    graph: Graph, seed: int, suspended: frozenset[int]
+) -> None:
+    walk = ClosureWalk(off=OFF, limit=100, suspended=frozenset(map(digest, suspended)))
+    walk.add_root(digest(0), media_type=INDEX)
+    walked(graph, walk, order=Random(seed), unanswered=frozenset({0}))
+    assert walk.suspended == ((digest(0),) if 0 in suspended else ())
+
+
+@settings(max_examples=200, deadline=None)
 @given(graphs, st.integers())
 def test_a_walk_over_what_is_locked_already_reads_and_updates_nothing_that_was_read(graph: Graph, seed: int) -> None:
     graph.platforms = set()

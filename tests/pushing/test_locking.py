@@ -1,8 +1,11 @@
 """What is locked after a push, and with how many requests."""
 
 from localcloud.registry.flags import Flags
+from taglock.domain.audit.rows import IndexChildren
+from taglock.domain.ledger import image_partition, restored
+from taglock.domain.reference import Repository
 from tests.pushing.images import index, plain, referrer
-from tests.pushing.world import LOCKED_TAG, OPEN, UNDELETABLE, World
+from tests.pushing.world import LOCKED_TAG, OPEN, REPOSITORY, UNDELETABLE, World
 
 IMMUTABLE = Flags(delete=False, write=False)
 
@@ -45,6 +48,21 @@ async def test_warm_index_costs_its_children_and_three(local: World) -> None:
     assert [local.flags(each) for each in (*children, root)] == [UNDELETABLE] * 4
     patched = [seen.reference for seen in local.emulator.traffic.remembered if seen.kind == "PATCH manifest"]
     assert patched[-1] == root.digest
+
+
+async def test_what_each_index_names_is_kept_with_its_proof(local: World) -> None:
+    leaf, other = plain("leaf"), plain("other")
+    inner = index(leaf, name="inner")
+    outer = index(inner, other, name="outer")
+    for each in (leaf, other, inner):
+        local.push(None, each)
+    await local.deliver(local.push("3.0.0", outer))
+    rows = await local.app.rows.scan(image_partition(local.login_server, Repository(REPOSITORY)), start="index/")
+    kept = {row.key.key: restored(IndexChildren, row.body).children for row in rows if row.key.key < "index0"}
+    assert kept == {
+        f"index/{inner.digest}": (leaf.digest,),
+        f"index/{outer.digest}": (inner.digest, other.digest),
+    }
 
 
 async def test_nested_index_is_locked_from_the_leaves_up(local: World) -> None:
