@@ -28,10 +28,14 @@ Marking = Callable[[ActTarget, Marks | None], Marks | None]
 
 
 async def store_loosening(app: Enforcement, act: Act, prepared: Prepared, marking: Marking) -> tuple[ActTarget, ...]:
-    """Store what will be unlocked; raises LedgerConflict when others acted on a part of it since it was read."""
+    """Store what will be unlocked; raises LedgerConflict when others acted on a part of it since it was read.
+
+    The act's own row comes after all its targets: whoever goes on with it trusts them to be all.
+    """
     held = prepared.rows.held
-    names = children_rows(act.registry, prepared.place.repository, prepared.children)
-    first = (*beginning_rows(act, leased(act, now=app.clock.now())), *names)
+    due, *rows = beginning_rows(act, leased(act, now=app.clock.now()))
+    rows += children_rows(act.registry, prepared.place.repository, prepared.children)
+    intent = Intent(act_id=act.id, targets=prepared.targets, first=(due,), then=tuple(rows), held=held)
 
     def change(marks: Marks | None, target: ActTarget) -> Marks | None:
         before = held.get(target.target)
@@ -40,7 +44,7 @@ async def store_loosening(app: Enforcement, act: Act, prepared: Prepared, markin
         return marking(target, marks)
 
     try:
-        return await store(app, Intent(act_id=act.id, targets=prepared.targets, first=first, held=held), change)
+        return await store(app, intent, change)
     except LedgerConflict:
         await _withdraw(app, act, prepared.targets)
         raise

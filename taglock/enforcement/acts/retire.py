@@ -16,7 +16,7 @@ from taglock.domain.acts.act import Act, ActKind, ActTarget, Outcome, Phase, Pla
 from taglock.domain.acts.announcing import act_event, act_journal
 from taglock.domain.acts.answer import ActAnswer, Surroundings
 from taglock.domain.acts.going_on import act_again, look_again
-from taglock.domain.acts.loosening import retired
+from taglock.domain.acts.loosening import is_marked, retired
 from taglock.domain.acts.marks import Marks, without
 from taglock.domain.acts.request import RetireAsked
 from taglock.domain.due import Setback
@@ -149,15 +149,21 @@ async def resume_retire(app: Enforcement, act: Act, occasion: Occasion) -> tuple
     targets = tuple(await read_targets(app, act.id))
     if act.phase is Phase.OPEN:
         return await _settled(app, act, targets, occasion)
-    if not targets:
-        return await _begun_in_bulk(app, act, occasion)
+    if not await _any_marked(app, act, targets):
+        return await _begun_anew(app, act, occasion)
     targets = await take_up(app, act, occasion, partial(_marking, act))
     targets = await settle(app, act, targets, deadline=occasion.deadline)
     return await _retire_pass(app, act, targets, occasion)
 
 
-async def _begun_in_bulk(app: Enforcement, act: Act, occasion: Occasion) -> tuple[Act, tuple[ActTarget, ...]]:
-    """Begin what a retirement in bulk left: when it is refused as things are, it has ended, and says why."""
+async def _any_marked(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> bool:
+    """Tell whether the act came as far as its marks; before them no target was updated, and it may begin anew."""
+    held = await held_marks_of(app.rows, [each.target for each in targets])
+    return any(is_marked(act, each.marks) for each in held.values())
+
+
+async def _begun_anew(app: Enforcement, act: Act, occasion: Occasion) -> tuple[Act, tuple[ActTarget, ...]]:
+    """Begin what is only an intent yet: when it is refused as things are, it has ended, and says why."""
     try:
         answer = await retire_now(app, act, occasion)
     except (ActRefused, NotFound) as refused:

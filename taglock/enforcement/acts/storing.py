@@ -117,6 +117,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[ActTarget, ...]
     first: tuple[Change, ...] = ()
     """What is written before: for a new act `beginning_rows`."""
+    then: tuple[Change, ...] = ()
+    """What is written after the targets and before the marks, such as an act that trusts its targets to be all."""
     held: Held | None = None
     """The marks as they were read before the targets were; read now when None."""
     observe: Observe | None = None
@@ -162,7 +164,8 @@ async def store(app: Enforcement, intent: Intent, change: ChangeMarks) -> tuple[
         marked = [_marked(target, held.get(target.target), change) for target in targets]
         prepared = tuple(target for target, _ in marked)
         try:
-            await write(app, [*intent.first, *target_rows(intent.act_id, prepared), *_mark_changes(marked)])
+            rows = [*intent.first, *target_rows(intent.act_id, prepared), *intent.then, *_mark_changes(marked)]
+            await write(app, rows)
         except LedgerConflict:
             await jitter(attempt)
             held, targets = await _look_again(app, replace(intent, targets=targets, held=held))
