@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import replace
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +16,7 @@ from taglock.errors import ActRefused, LedgerError, Refusal
 from taglock.ports import Registry
 from tests.acts.loosened import CHILDREN, HALF_AN_HOUR, ROOT, TICK, ended, fail, heal, released, runs, shown, unlocked
 from tests.acts.test_accept import Broken
-from tests.acts.world import ActWorld, outcomes
+from tests.acts.world import ActWorld, Killed, outcomes
 from tests.pushing.images import index, plain
 from tests.pushing.world import LOCKED_TAG, OPEN, UNDELETABLE
 
@@ -144,6 +145,23 @@ async def test_an_end_that_overtakes_the_unlock_wins(made: ActWorld) -> None:
     expect_locked(made)
     assert (await shown(made, at_once[0])).act.phase is Phase.ENDED
     assert await made.due() == [] and (await made.marks()).by_target == {}
+
+
+async def test_an_end_that_died_behind_its_marks_leaves_the_next_grant_alone(made: ActWorld) -> None:
+    await released(made)
+    first = await unlocked(made, "1.0.0")
+    made.rows.die_before_write = 4  # due work, act, targets and marks are written
+    with suppress(Killed):
+        await ended(made, first.act.id)
+    made.restarted()
+    assert (await made.marks()).by_target == {}
+    second = await unlocked(made, "1.0.0")
+    assert second.act.id != first.act.id
+    await made.pushing.tick(after=timedelta(minutes=5))
+    assert (await shown(made, first.act.id)).act.phase is Phase.ENDED
+    assert made.tag_flags("1.0.0") == OPEN and all(made.flags(each) == OPEN for each in CLOSURE)
+    await made.pushing.tick(after=HALF_AN_HOUR)
+    expect_locked(made)
 
 
 # -- partly -------------------------------------------------------------------------------------------------------
