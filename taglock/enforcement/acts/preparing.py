@@ -11,6 +11,7 @@ from taglock.domain.acts.claims import Concern, depths, mark_reason, turned_on
 from taglock.domain.acts.loosening import with_kept
 from taglock.domain.deployment import Answer, WhoRuns
 from taglock.domain.reference import Digest, Tag, Target, manifest_target, repository_target, tag_target
+from taglock.enforcement.acts.referring import locked_referrers
 from taglock.enforcement.acts.surroundings import who_runs_repository
 from taglock.enforcement.acts.survey import Root, Surveyed, survey_below, survey_root
 from taglock.enforcement.acts.wanting import (
@@ -80,14 +81,17 @@ async def _prepare_image(app: Enforcement, root: Root, about: tuple[str, Tag | N
     others = await kept_by_others(app, home, concern, (known, running))
     targets = _targets(root, closure, rows)
     kept = of_manifests(*home, others) | kept_by_marks(rows, [each.target for each in targets], act_id)
+    targets = list(with_kept(targets, kept))
+    referring = await locked_referrers(app, home, targets, rows)
+    by_marks = kept_by_marks(rows, [each.target for each in referring.targets], act_id)
     below = [Runs(digest=each, who=_runs(running[each])) for each in closure if each in running and each != digest]
     first = Runs(digest=digest, who=await who_runs(app, place.registry, digest))
     return Prepared(
         place=place,
-        targets=with_kept(targets, kept),
+        targets=(*targets, *with_kept(referring.targets, by_marks)),
         children={index: named for index, named in children.items() if named},
         rows=rows,
-        surroundings=Surroundings(runs=(first, *below)),
+        surroundings=Surroundings(runs=(first, *below), unread=referring.unread),
     )
 
 
