@@ -48,6 +48,26 @@ async def test_a_quarantine_that_begins_while_a_shared_child_is_being_restored_w
     assert made.flags(SHARED) == OPEN
 
 
+async def test_a_restoring_update_that_arrives_behind_a_new_quarantine_is_made_good(made: ActWorld) -> None:
+    push_both(made)
+    first = await made.quarantine("1.0.0")
+    dying = made.dying()
+    update = dying.inner.update_manifest
+    begun: list[str] = []
+
+    async def quarantine_first(wanted: AttributeUpdate) -> ManifestState:
+        if wanted.target.name == SHARED.digest and not begun:
+            begun.append(wanted.target.name)
+            begun.append((await made.quarantine("2.0.0")).act.id)
+        return await update(wanted)
+
+    dying.update_manifest = quarantine_first  # type: ignore[attr-defined]
+    assert (await made.lift(first.act.id)).act.phase is Phase.ENDED
+    assert made.flags(SHARED) == CLOSED
+    await made.lift(begun[1])
+    assert made.flags(SHARED) == OPEN
+
+
 async def test_a_quarantine_that_is_lifted_between_reading_a_child_and_storing_it_leaves_no_trace(
     made: ActWorld,
 ) -> None:
