@@ -1,4 +1,4 @@
-"""The script that registers the app with Entra: roles, a scope that people get tokens for, tokens that App Service takes."""
+"""The script that registers with Entra: roles, a scope that people get tokens for, tokens that App Service takes."""
 
 import json
 import os
