@@ -12,7 +12,7 @@ import pytest
 
 from taglock.domain.acts.act import Outcome, Phase
 from taglock.domain.state import AttributeUpdate, ManifestState
-from taglock.errors import ActRefused, LedgerError, Refusal
+from taglock.errors import ActRefused, LedgerError, Refusal, Unavailable
 from taglock.ports import Registry
 from tests.acts.loosened import CHILDREN, HALF_AN_HOUR, ROOT, TICK, ended, fail, heal, released, runs, shown, unlocked
 from tests.acts.test_accept import Broken
@@ -208,6 +208,15 @@ async def test_nothing_is_asked_of_the_registry_when_the_ledger_is_down(made: Ac
     with pytest.raises(LedgerError):
         await unlocked(made, "1.0.0")
     assert made.requests() == {}
+
+
+async def test_a_call_without_time_changes_nothing(made: ActWorld) -> None:
+    await released(made)
+    made.pushing.app = replace(made.pushing.app, limits=replace(made.pushing.app.limits, event_seconds=0.0))
+    with pytest.raises(Unavailable):
+        await unlocked(made, "1.0.0")
+    assert await made.due() == [] and (await made.marks()).by_target == {}
+    expect_locked(made)
 
 
 async def test_requests_of_an_unlock_and_its_end(made: ActWorld) -> None:

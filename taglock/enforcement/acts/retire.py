@@ -28,6 +28,7 @@ from taglock.enforcement.acts.concluding import why
 from taglock.enforcement.acts.intending import store_loosening, take_up
 from taglock.enforcement.acts.passing import Occasion
 from taglock.enforcement.acts.preparing import Prepared, anchors, expect_not_running, prepare
+from taglock.enforcement.acts.reaching import within
 from taglock.enforcement.acts.settling import settle, wanted_by_releases
 from taglock.enforcement.acts.storing import (
     Conclusion,
@@ -81,7 +82,7 @@ def _deadline(app: Enforcement) -> float:
 async def retire_now(app: Enforcement, act: Act, occasion: Occasion) -> ActAnswer:
     """Carry out a retirement whose targets are not stored yet; raises as `retire`."""
     for _ in range(REPLANS):
-        prepared = await _prepared(app, act)
+        prepared = await within(occasion.deadline, _prepared(app, act))
         pinned = replace(act, places=(prepared.place,))
         try:
             targets = await store_loosening(app, pinned, prepared, partial(_marking, pinned))

@@ -25,6 +25,7 @@ from taglock.enforcement.acts.concluding import why
 from taglock.enforcement.acts.intending import store_loosening, take_up
 from taglock.enforcement.acts.passing import Occasion
 from taglock.enforcement.acts.preparing import anchors, expect_not_running, prepare
+from taglock.enforcement.acts.reaching import within
 from taglock.enforcement.acts.settling import settle
 from taglock.enforcement.acts.storing import (
     Conclusion,
@@ -123,7 +124,8 @@ def _expect_within(app: Enforcement, until: datetime, created_at: datetime) -> N
 async def _begun(app: Enforcement, asked: UnlockAsked, act_id: str) -> ActAnswer:
     now = app.clock.now()
     _expect_within(app, now + asked.expires_in, now)
-    prepared = await prepare(app, asked.place, act_id)
+    occasion = Occasion(trigger=TRIGGER, deadline=asyncio.get_running_loop().time() + app.limits.event_seconds)
+    prepared = await within(occasion.deadline, prepare(app, asked.place, act_id))
     if not asked.force:
         expect_not_running(prepared.surroundings.runs)
     act = Act(
@@ -137,7 +139,6 @@ async def _begun(app: Enforcement, asked: UnlockAsked, act_id: str) -> ActAnswer
         expires_at=now + asked.expires_in,
         forced=asked.force,
     )
-    occasion = Occasion(trigger=TRIGGER, deadline=asyncio.get_running_loop().time() + app.limits.event_seconds)
     targets = await store_loosening(app, act, prepared, partial(granted, act))
     try:
         act, targets = await unlock_pass(app, act, targets, occasion)
