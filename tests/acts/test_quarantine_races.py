@@ -1,15 +1,19 @@
 """The registry knows no conditional update: who came in between is seen in the marks, and the last word is right."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from copy import replace
 from typing import Any
 
-from taglock.domain.acts.act import ActKind, Phase
+import pytest
+
+from taglock.domain.acts.act import ActKind, Outcome, Phase
 from taglock.domain.acts.marks import MARK_PREFIX
 from taglock.domain.http.queries import ActsQuery
 from taglock.domain.row import Change
-from taglock.domain.state import AttributeUpdate, ManifestState
+from taglock.domain.rule import Mode
+from taglock.domain.state import AttributeUpdate, ManifestState, TagState
 from taglock.enforcement.acts.listing import listed
-from tests.acts.world import CLOSED, ActWorld
+from tests.acts.world import CLOSED, ActWorld, Killed, outcomes
 from tests.pushing.images import index, plain
 from tests.pushing.world import OPEN
 
@@ -101,3 +105,75 @@ async def test_a_lift_while_the_quarantine_is_still_beginning_leaves_nothing_off
     assert all(made.flags(each) == OPEN for each in (SHARED, ONE, FIRST))
     assert made.tag_flags("1.0.0") == OPEN
     assert (await made.marks()).by_target == {}
+
+
+async def test_a_lift_before_the_next_level_is_stored_leaves_nothing_off(made: ActWorld) -> None:
+    push_both(made)
+
+    async def lift_newest() -> None:
+        (act,) = (await listed(made.pushing.app, ActKind.QUARANTINE, ActsQuery())).acts
+        assert (await made.lift(act.id)).act.phase is Phase.ENDED
+
+    before_marks_of(made, SHARED.digest, lift_newest, skip=0)
+    await made.quarantine("1.0.0")
+    await made.settle()
+    assert all(made.flags(each) == OPEN for each in (SHARED, ONE, FIRST))
+    assert made.tag_flags("1.0.0") == OPEN
+    assert (await made.marks()).by_target == {}
+
+
+async def test_a_pass_that_dies_behind_the_lift_leaves_nothing_off(made: ActWorld) -> None:
+    push_both(made)
+    dying = made.dying()
+    update = dying.inner.update_manifest
+
+    async def lift_newest() -> None:
+        (act,) = (await listed(made.pushing.app, ActKind.QUARANTINE, ActsQuery())).acts
+        assert (await made.lift(act.id)).act.phase is Phase.ENDED
+
+    async def die_behind(wanted: AttributeUpdate) -> ManifestState:
+        answer = await update(wanted)
+        if wanted.target.name == SHARED.digest:
+            raise Killed
+        return answer
+
+    before_marks_of(made, SHARED.digest, lift_newest, skip=0)
+    dying.update_manifest = die_behind  # type: ignore[attr-defined]
+    with pytest.raises(Killed):
+        await made.quarantine("1.0.0")
+    made.restarted()
+    made.later(minutes=1)
+    await made.settle()
+    assert all(made.flags(each) == OPEN for each in (SHARED, ONE, FIRST))
+    assert (await made.marks()).by_target == {}
+
+
+async def test_a_tag_that_moves_before_it_is_updated_is_restored_at_once(made: ActWorld) -> None:
+    push_both(made)
+    made.push("3.0.0", SECOND)
+    dying = made.dying()
+    update = dying.inner.update_tag
+    moved: list[str] = []
+
+    async def move_first(wanted: AttributeUpdate) -> TagState:
+        if not moved:
+            moved.append(made.push("1.0.0", SECOND))
+        return await update(wanted)
+
+    dying.update_tag = move_first  # type: ignore[attr-defined]
+    answer = await made.quarantine("1.0.0")
+    assert outcomes(answer)["1.0.0"] is Outcome.MOVED
+    assert made.tag_flags("1.0.0") == OPEN
+    assert await made.pulls("1.0.0")
+    assert await made.due() == []
+
+
+async def test_acts_are_carried_out_in_report_mode_too(made: ActWorld) -> None:
+    made.pushing.app = replace(made.pushing.app, mode=Mode.REPORT)
+    await made.pushing.deliver(made.push("1.4.2", plain("api")))
+    assert made.tag_flags("1.4.2") == OPEN
+    answer = await made.quarantine("1.4.2")
+    assert not await made.pulls("1.4.2")
+    await made.lift(answer.act.id)
+    assert made.tag_flags("1.4.2") == OPEN
+    assert made.flags(plain("api")) == OPEN

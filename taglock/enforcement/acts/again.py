@@ -12,6 +12,7 @@ from taglock.enforcement.acts.aiming import JoinsOther
 from taglock.enforcement.acts.concluding import tell_overdue
 from taglock.enforcement.acts.ending import end_pass
 from taglock.enforcement.acts.passing import Occasion, carry_on
+from taglock.enforcement.acts.restoring import restore_all
 from taglock.enforcement.acts.storing import Kept, due_changes, due_ended, forget, read_act, read_due, read_targets
 from taglock.enforcement.acts.tightening import Tightening
 from taglock.enforcement.acts.updating import left
@@ -25,6 +26,7 @@ async def resume(app: Enforcement, kept: Kept, due: ActDue, work: Work) -> Seque
     act = kept.act
     occasion = Occasion(trigger=work.trigger, deadline=work.budget.deadline, known=work.due)
     if act.phase is Phase.ENDED:
+        await restore_all(app, act)  # a pass that was still tightening when it ended, and died
         await write(app, due_ended(act))
         return []
     if act.phase is Phase.ENDING:

@@ -8,7 +8,6 @@ from taglock.domain.acts.act import Act, ActKind, ActTarget, Outcome, Phase
 from taglock.domain.acts.announcing import act_event, act_journal
 from taglock.domain.acts.answer import ActAnswer
 from taglock.domain.acts.going_on import act_again, leased
-from taglock.domain.acts.marks import Marks, ending
 from taglock.domain.acts.request import EndAsked
 from taglock.domain.acts.undoing import change_of
 from taglock.domain.attributes import spelled
@@ -16,19 +15,17 @@ from taglock.domain.due import Setback
 from taglock.enforcement.acts.concluding import ENDED_EVENTS, closing_changes, why
 from taglock.enforcement.acts.passing import Occasion
 from taglock.enforcement.acts.recorded import recorded_locks
-from taglock.enforcement.acts.restoring import restore
+from taglock.enforcement.acts.restoring import pending_of, restore_all
 from taglock.enforcement.acts.storing import (
     Conclusion,
-    Intent,
     advance,
     conclude,
     due_changes,
     held_marks_of,
     read_act,
     read_targets,
-    store,
 )
-from taglock.enforcement.acts.updating import left, observe
+from taglock.enforcement.acts.updating import observe
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.side_by_side import all_ended
 from taglock.errors import ActRefused, LedgerError, NotFound, Refusal
@@ -130,7 +127,7 @@ async def end_pass(
     reason, retry_after = "", 0.0
     try:
         async with asyncio.timeout_at(occasion.deadline):
-            retry_after = await _restore_all(app, act)
+            retry_after = await restore_all(app, act)
     except TimeoutError:
         reason = "the time was used up"
     except LedgerError as error:
@@ -141,37 +138,12 @@ async def end_pass(
         return act, tuple(known)
 
 
-async def _restore_all(app: Enforcement, act: Act) -> float:
-    """Restore until nothing is left or something cannot be; return for how many seconds the registry asked to wait.
-
-    Targets are read again each time: a pass that was still tightening may have added some.
-    """
-    while pending := await _pending(app, act, await read_targets(app, act.id)):
-        await store(app, Intent(act_id=act.id, targets=tuple(pending)), lambda marks, _: _ending(act, marks))
-        below = [each for each in pending if not each.root]
-        updated = await restore(app, act, below or pending)
-        if any(left(each.target) for each in updated):
-            return max(each.retry_after for each in updated)
-    return 0.0
-
-
-async def _pending(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> list[ActTarget]:
-    """Return the targets that the act is still on: its marks go last, so they tell."""
-    held = await held_marks_of(app.rows, [each.target for each in targets])
-    on = {name for name, each in held.items() if any(want.act == act.id for want in each.marks.wants)}
-    return [each for each in targets if each.target in on]
-
-
-def _ending(act: Act, marks: Marks | None) -> Marks | None:
-    return ending(marks, act.id) if marks is not None else None
-
-
 async def _concluded(
     app: Enforcement, act: Act, occasion: Occasion, setback: Setback
 ) -> tuple[Act, tuple[ActTarget, ...]]:
     now = app.clock.now()
     targets = await read_targets(app, act.id)
-    pending = {each.target for each in await _pending(app, act, targets)}
+    pending = {each.target for each in await pending_of(app, act, targets)}
     complete = not pending
     shown = tuple(_ended(each, pending=each.target in pending) for each in targets)
     ended = replace(act, phase=Phase.ENDED) if complete else act
@@ -187,6 +159,8 @@ async def _concluded(
         due=None if complete else act_again(act, occasion.known, setback, now=now),
     )
     act = await conclude(app, act.id, lambda current: replace(current, phase=ended.phase), conclusion)
+    if complete:
+        await restore_all(app, act)  # a pass that was still tightening may have stored more since
     return act, shown
 
 

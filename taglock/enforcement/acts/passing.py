@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from taglock.domain.acts.act import Act, ActKind, Place
+from taglock.domain.acts.act import Act, ActKind, Phase, Place
 from taglock.domain.ledger import DueWork
 from taglock.domain.reference import Tag
 from taglock.enforcement.acts.concluding import Came, conclude_tightening
 from taglock.enforcement.acts.joining import settle_tag
+from taglock.enforcement.acts.restoring import restore_all
 from taglock.enforcement.acts.tightening import Tightening
 from taglock.enforcement.context import Enforcement
 from taglock.errors import LedgerError, RegistryError
@@ -52,9 +53,12 @@ async def carry_on(
         known=occasion.known,
     )
     try:
-        return await conclude_tightening(app, act, came, tuple(passed.targets.values())), came.complete
+        act = await conclude_tightening(app, act, came, tuple(passed.targets.values()))
+        if act.phase in (Phase.ENDING, Phase.ENDED):
+            await restore_all(app, act)  # what this pass stored after the end had looked
     except LedgerError:
         return act, False
+    return act, came.complete
 
 
 async def _moved(app: Enforcement, passed: Tightening, act: Act, occasion: Occasion) -> str:

@@ -9,14 +9,24 @@ from collections.abc import Mapping, Sequence
 from copy import replace
 
 from taglock.domain.acts.act import Act, ActTarget, Outcome
-from taglock.domain.acts.marks import without
+from taglock.domain.acts.marks import Marks, ending, without
 from taglock.domain.acts.undoing import still_wanted, undo_of
 from taglock.domain.acts.wanted import Restoration
 from taglock.domain.attributes import Off, spelled
 from taglock.domain.reference import Target
 from taglock.domain.row import Change
 from taglock.enforcement.acts.recorded import recorded_locks
-from taglock.enforcement.acts.storing import CONFLICTS, HeldMarks, held_marks_of, jitter, mark_change, target_rows
+from taglock.enforcement.acts.storing import (
+    CONFLICTS,
+    HeldMarks,
+    Intent,
+    held_marks_of,
+    jitter,
+    mark_change,
+    read_targets,
+    store,
+    target_rows,
+)
 from taglock.enforcement.acts.updating import Updated, left, not_updated, proved, unproved, update
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import write
@@ -30,6 +40,32 @@ async def restore(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> l
     A target without a mark of the act was restored before, and only that was not recorded. Raises LedgerError.
     """
     return await _Restoring(app, act, targets).run()
+
+
+async def restore_all(app: Enforcement, act: Act) -> float:
+    """Restore until nothing is left or something cannot be; return for how many seconds the registry asked to wait.
+
+    The root waits for all children. Targets are read again each time: a pass that was still tightening may have added
+    some. Raises LedgerError.
+    """
+    while pending := await pending_of(app, act, await read_targets(app, act.id)):
+        await store(app, Intent(act_id=act.id, targets=tuple(pending)), lambda marks, _: _ending(act, marks))
+        below = [each for each in pending if not each.root]
+        updated = await restore(app, act, below or pending)
+        if any(left(each.target) for each in updated):
+            return max(each.retry_after for each in updated)
+    return 0.0
+
+
+async def pending_of(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> list[ActTarget]:
+    """Return the targets that the act is still on: its marks go last, so they tell."""
+    held = await held_marks_of(app.rows, [each.target for each in targets])
+    on = {name for name, each in held.items() if any(want.act == act.id for want in each.marks.wants)}
+    return [each for each in targets if each.target in on]
+
+
+def _ending(act: Act, marks: Marks | None) -> Marks | None:
+    return ending(marks, act.id) if marks is not None else None
 
 
 class _Restoring:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from copy import replace
 
 from taglock.domain.acts.act import Act, ActKind, ActTarget, Outcome, Place
+from taglock.domain.acts.going_on import leased
 from taglock.domain.acts.marks import Marks, Want, with_want
 from taglock.domain.attributes import Off
 from taglock.domain.audit.rows import IndexChildren, children_key
@@ -19,7 +20,7 @@ from taglock.domain.state import ManifestState, TagState
 from taglock.enforcement.acts.aiming import JoinsOther, anchor, children_rows, manifest_targets, same_act, tag_targets
 from taglock.enforcement.acts.recorded import recorded_locks
 from taglock.enforcement.acts.restoring import restore_one
-from taglock.enforcement.acts.storing import Held, Intent, held_marks, held_marks_of, store
+from taglock.enforcement.acts.storing import Held, Intent, due_changes, held_marks, held_marks_of, store
 from taglock.enforcement.acts.survey import Root, Surveyed, Unread, children_of, survey_level, survey_root, tags_named
 from taglock.enforcement.acts.updating import Updated, left, not_updated, observe, proved, unproved, update
 from taglock.enforcement.context import Enforcement
@@ -124,7 +125,11 @@ class Tightening:
             targets = manifest_targets(self._act, level, root=root)
             tags, held_by_tags = await self._tags([each.state for each in level])
             targets += tag_targets(self._act, tags, root=root)
-            await self._apply(await self._store(targets, {**held, **held_by_tags}, children_rows(level)))
+            await self._apply(await self._store(targets, {**held, **held_by_tags}, self._lease(level)))
+
+    def _lease(self, level: Sequence[Surveyed]) -> tuple[Change, ...]:
+        """Return what is written before a further level: the act may have ended meanwhile, and this pass may die."""
+        return (*due_changes(leased(self._act, now=self._app.clock.now())), *children_rows(level))
 
     async def _with_children(self, index: Surveyed) -> Surveyed:
         """Return an index with its children from the ledger, when its content cannot be read any more."""
