@@ -5,8 +5,10 @@ from demo.attack import attacks
 from demo.checks import TABLE_TITLES, Checks, Shown, row
 from demo.cloud import Cloud
 from demo.deploying import Deploying
+from demo.granting import Granting
 from demo.loosening import Loosening
 from demo.observed import FREE, IMMUTABLE, UNDELETABLE, Lock, Seen, differences
+from demo.quarantining import Quarantining
 from demo.releases import Release, Releases, RootLayers, releases, root_layers
 from demo.report import Report
 from demo.table import aligned, short
@@ -37,6 +39,8 @@ class Demonstration:
         Deploying(self.checks, deployed).run()
         Loosening(self.checks, locked=built.first()).run(tag_of=built.plain, child_of=built.two_platforms)
         self.repeat((*built.first(), *deployed.first()))
+        Quarantining(self.checks, built.two_platforms).run()
+        Granting(self.checks, built.full_lock).run()
 
     def build(self) -> RootLayers:
         """Read the root file systems and say what they are."""

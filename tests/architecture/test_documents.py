@@ -38,7 +38,9 @@ def settings_in_code() -> set[str]:
 
 def of_commands() -> set[str]:
     """What the commands that call the app read from the environment."""
-    return {literal for literal in string_literals(Path("taglock/domain/http/own_api.py")) if SETTING.fullmatch(literal)}
+    return {
+        literal for literal in string_literals(Path("taglock/domain/http/own_api.py")) if SETTING.fullmatch(literal)
+    }
 
 
 def headings(text: str) -> list[str]:

@@ -141,6 +141,8 @@ TABLE = (
     ),
     # It only moves the app's clock; what it finds is checked by the rest, which shares no code with the app.
     Row(("demo.later_audit",), own=("taglock",), outside=tuple(sys.stdlib_module_names)),
+    # One of those who pull is Microsoft's own client, in a process of its own.
+    Row(("demo.sdk_pull",), own=(), sdks=("azure",), eager_sdks=("azure",)),
     Row(("demo",), own=("demo",), outside=tuple(sys.stdlib_module_names)),
     Row(("tools",), own=("tools",)),
     Row(("bench",), own=OWN, sdks=SLOW_SDKS, eager_sdks=SLOW_SDKS),

@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from demo.apps import apps
 from demo.checks import Checks
 from demo.cloud import CloudFailed, own_environment, running
 from demo.deploying import Deploying
-from demo.loosening import Loosening
+from demo.loosening import Loosening, request
+from demo.quarantining import Quarantining
 from demo.releases import Releases, root_layers
 from demo.report import CheckFailed, Report
 from demo.steps import Demonstration
@@ -45,13 +47,16 @@ def test_every_check_of_the_demonstration_holds_and_nothing_stays_behind(tmp_pat
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
     steps = re.findall(r"^(\d+)\. ", ran.stdout, re.MULTILINE)
-    assert steps == [str(number) for number in range(1, 12)]
+    assert steps == [str(number) for number in range(1, 15)]
     assert re.search(r"prod/api:1\.4\.2 +tag +off +off +on +on +semver-releases$", ran.stdout, re.MULTILINE)
     assert re.search(r"regulated/ledger@sha256:\w+ +image +off +off +on +on +full-lock$", ran.stdout, re.MULTILINE)
     assert re.search(r"prod/api:latest +tag +on +on +on +on +\(none: free\)$", ran.stdout, re.MULTILINE)
     assert re.search(r"apps/shop:latest +tag +on +on +on +on +\(none: free\)$", ran.stdout, re.MULTILINE)
     assert re.search(r"apps/shop@\w+:\w+ +index +off +on +on +on +what-runs-in-production$", ran.stdout, re.MULTILINE)
     assert re.search(r"^   LOOSENED +prod/api:1\.4\.2 ", ran.stdout, re.MULTILINE)
+    assert re.search(r"^   prod/api@\w+:\w+ +index +off +on +on +off$", ran.stdout, re.MULTILINE)
+    assert re.search(r"^   Azure SDK +refused +refused +refused$", ran.stdout, re.MULTILINE)
+    assert bool(shutil.which("skopeo")) == bool(re.search(r"^   skopeo +refused", ran.stdout, re.MULTILINE))
     assert shown_in_readme() <= {line.partition(". The demo took")[0] for line in ran.stdout.splitlines()}
     assert not left_running(tmp_path)
 
@@ -97,6 +102,30 @@ def test_an_audit_that_finds_no_drift_fails_the_demonstration(tmp_path: Path, bu
         checks.push(built.first())
         with pytest.raises(CheckFailed, match="the verdict is CLEAN, expected DRIFT"):
             Loosening(checks, locked=built.first()).run(tag_of=built.plain, child_of=built.two_platforms)
+
+
+def test_a_registry_that_hides_what_it_refuses_fails_the_demonstration(tmp_path: Path, built: Releases) -> None:
+    with running(tmp_path / "cloud", rules=RULES) as cloud:
+        checks = Checks(cloud, Report(), patience_seconds=30.0)
+        checks.push([built.two_platforms])
+        checks.settled()
+        cloud.change_registry(unreadable_pull="unknown")
+        with pytest.raises(CheckFailed, match=r"pulled: \{'HTTPS': .*404 .*, expected .*disallowed"):
+            Quarantining(checks, built.two_platforms).run()
+
+
+def test_a_quarantine_that_somebody_else_undid_fails_the_demonstration(tmp_path: Path, built: Releases) -> None:
+    with running(tmp_path / "cloud", rules=RULES) as cloud:
+        checks = Checks(cloud, Report(), patience_seconds=30.0)
+        checks.push([built.two_platforms])
+        checks.settled()
+        before = checks.shown([built.two_platforms])
+        step = Quarantining(checks, built.two_platforms)
+        step.deploy()
+        act = step.quarantine()
+        assert checks.client.ask(request(before[built.two_platforms.name][-1])).status == 200
+        with pytest.raises(CheckFailed, match=r"the answer is .*409.*changed-meanwhile.*, expected 200 and all"):
+            step.lift(act, before)
 
 
 def test_a_cloud_that_does_not_come_up_is_told_with_what_it_said(tmp_path: Path) -> None:
