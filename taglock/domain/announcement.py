@@ -1,6 +1,7 @@
 """What the outside is told about an attempt: events for the outbound topic, by way of the outbox."""
 
 from collections.abc import Mapping, Sequence
+from copy import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -49,6 +50,21 @@ def finding_event(found: Finding, subject: Subject) -> OutboundEvent | None:
         **_cause(subject),
     }
     return _outbound(kinds[found.kind], subject, body, now=found.first_seen) if found.kind in kinds else None
+
+
+def quarantined_running_event(runs: ImageRuns, act: str, *, now: datetime) -> OutboundEvent:
+    """Return `Taglock.QuarantinedImageDeployed`: the same for the same workload, digest and quarantine."""
+    event_type = "Taglock.QuarantinedImageDeployed"
+    body: dict[str, object] = {
+        "registry": runs.registry,
+        "repository": runs.repository,
+        "tag": runs.tag,
+        "digest": runs.digest,
+        "act": act,
+        **_cause(runs),
+    }
+    event = _outbound(event_type, runs, body, now=now)
+    return replace(event, id=derived_id(event_type, runs.workload, str(runs.digest), act))
 
 
 _KIND: Mapping[type[Subject], str] = MappingProxyType({ImagePushed: "Push", ImageRuns: "Deployment"})

@@ -8,7 +8,7 @@ class Handled(msgspec.Struct, frozen=True, kw_only=True):
 
     trigger: str
     outcome: str
-    """locked, already, unfinished, failed, superseded, ignored or rejected; of a workload also ended."""
+    """locked, already, suspended, unfinished, failed, superseded, ignored or rejected; of a workload also ended."""
     event_id: str = ""
     image: str = ""
     decision: str = ""

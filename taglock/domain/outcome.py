@@ -69,9 +69,13 @@ def _relate_other_digest(release: Release) -> Relation:
     return Relation.MOVED if was_fixed else Relation.FRESH
 
 
+def is_handled(runs: ImageRuns, proof: ProvenManifest | None) -> bool:
+    """Tell whether the root was proved since the ledger recorded the deployment, by whatever rule."""
+    return proof is not None and proof.proven_at >= runs.recorded_at
+
+
 def _is_proved(runs: ImageRuns, plan: LockPlan, proof: ProvenManifest | None) -> bool:
-    """Tell whether the root was proved since the ledger recorded the deployment."""
-    if proof is None or proof.proven_at < runs.recorded_at:
+    if proof is None or not is_handled(runs, proof):
         return False
     return plan.manifest_off <= proof.off and (proof.mode is Mode.ENFORCE or plan.mode is Mode.REPORT)
 

@@ -24,7 +24,7 @@ from taglock.domain.outcome import Relation
 from taglock.domain.reference import tag_target
 from taglock.domain.row import Change, Insert, Replace, Upsert
 from taglock.domain.rule import Mode
-from taglock.domain.subject import ImageRuns
+from taglock.domain.subject import ImageRuns, Subject
 
 # -- rows ---------------------------------------------------------------------------------------------------------
 
@@ -122,6 +122,28 @@ def journal_row(attempt: Attempt, outcome: str) -> Change:
         problems=problems(locking),
     )
     return Upsert(journal_key(entry, registry=attempt.subject.registry), stored(entry))
+
+
+def quarantined_running_row(runs: ImageRuns, act: str, *, trigger: str, now: datetime) -> Change:
+    """Return the journal entry that a quarantined image was deployed."""
+    entry = JournalEntry(
+        at=now,
+        trigger=trigger,
+        event_id=act,
+        image=runs.image,
+        decision="quarantined",
+        outcome="deployed",
+        reason=f"{runs.workload} runs it since event {runs.event_id}",
+    )
+    return Upsert(journal_key(entry, registry=runs.registry), stored(entry))
+
+
+def suspended_row(subject: Subject, reason: str, *, trigger: str, now: datetime) -> Change:
+    """Return the journal entry of a push that changes nothing while its tag is unlocked."""
+    entry = JournalEntry(
+        at=now, trigger=trigger, event_id=subject.event_id, image=subject.image, decision=reason, outcome="suspended"
+    )
+    return Upsert(journal_key(entry, registry=subject.registry), stored(entry))
 
 
 # -- findings -----------------------------------------------------------------------------------------------------

@@ -1,16 +1,19 @@
 """Decide what a push or deployment asks for; reads the registry only when a rule needs what the event does not tell."""
 
+import asyncio
 from copy import replace
 
 import msgspec
 
 from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import ProvenManifest, manifest_key, restored
+from taglock.domain.outcome import Failure
 from taglock.domain.plan import LockPlan, plan_manifests, plan_release, plan_running, united
 from taglock.domain.reference import Digest
 from taglock.domain.rule import Candidate, Decision, Ignore, Protect, RuleSet, Trigger, decide
 from taglock.domain.subject import ImageRuns, Subject
 from taglock.enforcement.context import Enforcement
+from taglock.errors import RegistryError
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -22,6 +25,37 @@ class Later(msgspec.Struct, frozen=True):
 
 SUBJECT_SECONDS = 60.0
 """A signature can be handled while its image is still being locked; by then the image's proof is recorded."""
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """When something is decided."""
+
+    deadline: float
+    """On the event loop's clock, in seconds."""
+    resumed: bool
+    """Whether it was looked at before."""
+
+
+async def decide_in_time(
+    app: Enforcement, subject: Subject, rules: RuleSet, moment: Moment
+) -> LockPlan | Ignore | Failure:
+    """Return the plan for an image, or why it is left alone; a Failure when that cannot be told now."""
+    try:
+        async with asyncio.timeout_at(moment.deadline):
+            decision = await _decide(app, subject, rules, moment)
+    except RegistryError as error:
+        return Failure.of(subject.image, error, may_be_gone=True)
+    except TimeoutError:
+        return Failure(target=subject.image, message="the time was used up", transient=True)
+    if isinstance(decision, Later):
+        return Failure(target=subject.image, message=decision.reason, transient=True, retry_after=decision.seconds)
+    return decision
+
+
+async def _decide(app: Enforcement, subject: Subject, rules: RuleSet, moment: Moment) -> LockPlan | Ignore | Later:
+    if isinstance(subject, ImageRuns):
+        return await decide_running(app, subject, rules)
+    return await decide_push(app, subject, rules, resumed=moment.resumed)
 
 
 async def decide_push(

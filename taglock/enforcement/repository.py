@@ -1,5 +1,6 @@
 """Lock a repository's own attributes when a rule of scope `repository` asks for it."""
 
+import asyncio
 from contextlib import suppress
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from taglock.domain.attributes import Attribute, Off, spelled
 from taglock.domain.event import ImagePushed
 from taglock.domain.ledger import ProvenRepository, repository_key, restored, stored
+from taglock.domain.outcome import Failure
 from taglock.domain.plan import effective_mode
 from taglock.domain.reference import LoginServer, Repository, repository_target
 from taglock.domain.row import Change, Upsert
@@ -14,7 +16,7 @@ from taglock.domain.rule import Mode, Protect, RuleSet, decide_repository
 from taglock.domain.state import AttributeUpdate
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.report_mode import view
-from taglock.errors import LedgerError, Unavailable
+from taglock.errors import LedgerError, RegistryError, Unavailable
 
 
 class RepositoryLock(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,21 @@ def wanted_lock(
         rule=decision.rule.name,
         mode=effective_mode(decision.rule, app.mode),
     )
+
+
+async def lock_repository_in_time(
+    app: Enforcement, push: ImagePushed, rules: RuleSet, *, deadline: float
+) -> Failure | None:
+    """Lock a repository as `lock_repository` does, and return why it could not be locked."""
+    target = f"repository {repository_target(push.registry, push.repository)}"
+    try:
+        async with asyncio.timeout_at(deadline):
+            await lock_repository(app, push, rules)
+    except RegistryError as error:
+        return Failure.of(target, error, may_be_gone=True)
+    except TimeoutError:
+        return Failure(target=target, message="the time was used up", transient=True)
+    return None
 
 
 async def lock_repository(app: Enforcement, push: ImagePushed, rules: RuleSet) -> None:

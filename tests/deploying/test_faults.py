@@ -189,7 +189,7 @@ async def test_cancelling_while_resource_manager_is_asked_and_delivering_again_e
 class Broken:
     """A ledger that is down."""
 
-    async def read(self, _keys: Sequence[object]) -> Sequence[None]:
+    async def read(self, *_asked: object, **_options: object) -> Sequence[None]:
         raise LedgerError("down")
 
     scan = write = read

@@ -205,7 +205,7 @@ async def test_a_failing_topic_never_fails_a_lock_and_loses_no_event(local: Worl
 class Broken:
     """A ledger that is down."""
 
-    async def read(self, _keys: Sequence[object]) -> Sequence[None]:
+    async def read(self, *_asked: object, **_options: object) -> Sequence[None]:
         raise LedgerError("down")
 
     scan = write = read
