@@ -10,13 +10,8 @@ from tests.documents.pages import page, sections, tables
 EVENT_TYPE = re.compile(r"Taglock\.(?!Read$|Operate$|BreakGlass$)[A-Z][A-Za-z]+")  # but for the roles of callers
 INBOUND = {"Taglock.ImageDeployed"}
 ANNOUNCED = {
-    "Taglock.ImageQuarantined",
-    "Taglock.QuarantineLifted",
     "Taglock.ImageUnlocked",
     "Taglock.ImageRelocked",
-    "Taglock.QuarantineOverdue",
-    "Taglock.ImageHeld",
-    "Taglock.HoldEnded",
     "Taglock.ImageRetired",
     "Taglock.TagAccepted",
     "Taglock.QuarantinedImageDeployed",

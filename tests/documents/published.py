@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from localcloud.tls import Authority
 from taglock.domain.audit import reporting
 from taglock.domain.outbound import OutboundEvent
 from taglock.enforcement.context import Limits
+from tests.acts.world import acting
 from tests.auditing.audit_world import audits
 from tests.deploying.world import APP, container_app, deployed_world
 from tests.pushing.images import index, plain
@@ -75,6 +77,24 @@ async def audit(authority: Authority) -> Events:
         return made.local.topic.events
 
 
+async def acts(authority: Authority) -> Events:
+    """A hold and its end, quarantines with a ticket and without, past their review, and their lifts."""
+    async with acting(authority) as made:
+        made.push("1.0.0", plain("first"))
+        made.push("2.0.0", plain("second"))
+        held = await made.hold("1.0.0")
+        await made.end_hold(held.act.id)
+        review = made.later(seconds=1)
+        told = [
+            await made.quarantine("1.0.0", ticket="INC-1", review_by=review),
+            await made.quarantine("2.0.0", review_by=review),
+        ]
+        await made.pushing.tick(after=timedelta(minutes=1))
+        for answer in told:
+            await made.lift(answer.act.id)
+        return made.pushing.topic.events
+
+
 def deleted(digest: str) -> str:
     """Return the event of a deleted manifest."""
     target = {"mediaType": "application/x", "repository": "prod/api", "digest": digest}
@@ -94,7 +114,7 @@ def deleted(digest: str) -> str:
 
 
 STORIES: Mapping[str, Callable[[Authority], Awaitable[Events]]] = {
-    each.__name__: each for each in (pushes, oversized_push, deployments, oversized_deployment, audit)
+    each.__name__: each for each in (pushes, oversized_push, deployments, oversized_deployment, audit, acts)
 }
 """Add a story here when the app learns to publish something new, and its members to docs/events.md."""
 

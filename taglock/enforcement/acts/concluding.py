@@ -13,7 +13,7 @@ from taglock.domain.due import Setback
 from taglock.domain.ledger import DueWork, Finding, FindingKind, Severity, finding_key, restored, stored
 from taglock.domain.outbound import OutboundEvent
 from taglock.domain.row import Change, Upsert
-from taglock.enforcement.acts.storing import Conclusion, advance, conclude
+from taglock.enforcement.acts.storing import Conclusion, advance, conclude, read_targets
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import publish, write
 
@@ -126,7 +126,13 @@ async def tell_overdue(app: Enforcement, act: Act) -> Act:
         last_seen=now,
         rule=f"{act.kind} {act.id}",
     )
-    event = act_event("Taglock.QuarantineOverdue", act, (), now=now, more={"reviewBy": act.review_by.isoformat()})
+    event = act_event(
+        "Taglock.QuarantineOverdue",
+        act,
+        await read_targets(app, act.id),
+        now=now,
+        more={"reviewBy": act.review_by.isoformat()},
+    )
     events: list[OutboundEvent] = [event] if app.publisher is not None else []
     key = finding_key(finding.kind, finding.registry, subject)
     await write(app, [Upsert(key, stored(finding)), *outbox_rows(events)])
