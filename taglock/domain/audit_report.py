@@ -95,6 +95,7 @@ class ActionState(StrEnum):
     PLANNED = "planned"
     APPLIED = "applied"
     FAILED = "failed"
+    SKIPPED = "skipped"  # a person has unlocked it for a time or given it up since it was planned
 
 
 class RepairAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +110,7 @@ class RepairAction(msgspec.Struct, frozen=True, kw_only=True):
     """How many attribute updates it needs."""
     state: ActionState
     message: str = ""
-    """Why it failed."""
+    """Why it failed or was skipped."""
 
 
 class PlannedCount(msgspec.Struct, frozen=True, kw_only=True):

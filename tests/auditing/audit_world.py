@@ -15,6 +15,9 @@ from localcloud.tls import Authority
 from taglock.adapters.acr_registry import AcrRegistry
 from taglock.domain.audit.rows import AuditMessage, AuditRun
 from taglock.domain.audit_report import AuditReport, FoundDifference
+from taglock.domain.ledger import image_partition
+from taglock.domain.reference import Repository
+from taglock.domain.row import Delete
 from taglock.enforcement.audit.context import Auditing, AuditLimits
 from taglock.enforcement.audit.going_on import WentOn, begin_audit, go_on
 from tests.pushing.world import RULES, World, world
@@ -85,6 +88,12 @@ class Audits:
 
     def unlock_manifest(self, digest: str, *, repository: str = "prod/api", flags: Flags = OPEN) -> None:
         self.local.emulator.store.manifest(repository, digest).flags = flags
+
+    async def forget_children(self, repository: str = "prod/api") -> None:
+        """Let the ledger know no index's children, as before any push or audit told them."""
+        partition = image_partition(self.local.login_server, Repository(repository))
+        rows = await self.local.app.rows.scan(partition, start="index/", end="index0")
+        await self.local.app.rows.write([Delete(row.key) for row in rows])
 
     def digest_of(self, tag: str, *, repository: str = "prod/api") -> str:
         return self.local.emulator.store.tag(repository, tag).digest

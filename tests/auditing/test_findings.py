@@ -135,6 +135,7 @@ async def test_a_nested_index_is_judged_down_to_its_leaves(made: Audits) -> None
 async def test_an_index_whose_children_nobody_names_is_unknown(made: Audits) -> None:
     event, _ = pushed_index(made.local, "2.0.0")
     await made.local.deliver(event)
+    await made.forget_children()
     made.local.emulator.options.index_references = "absent"
     made.local.emulator.options.accept_rules = "strict"
     digest = made.digest_of("2.0.0")
@@ -147,6 +148,7 @@ async def test_an_index_whose_children_nobody_names_is_unknown(made: Audits) -> 
 async def test_children_are_read_from_the_content_when_the_attributes_name_none(made: Audits) -> None:
     event, children = pushed_index(made.local, "2.0.0")
     await made.local.deliver(event)
+    await made.forget_children()
     made.local.emulator.options.index_references = "absent"
     assert (await made.audit()).verdict is AuditVerdict.CLEAN
     made.unlock_manifest(children[2])

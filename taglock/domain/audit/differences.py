@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from taglock.domain.acts.act import ActKind
+from taglock.domain.acts.marks import Want
 from taglock.domain.attributes import Off, spelled
+from taglock.domain.audit.acts_here import Strayed, Straying
 from taglock.domain.audit.scene import Draft, Judged, Scene, severity_of
 from taglock.domain.ledger import Finding, FindingKind, ProvenManifest, ProvenRepository, Release, Severity
 from taglock.domain.listing import ListedTag
@@ -84,6 +87,20 @@ class Differences:
         texts = (f"repository {expected}", f"repository {observed}")
         self.add(FindingKind.LOOSENED, self._repository, texts, rule=proof.rule)
 
+    def strayed(self, strayed: Strayed) -> None:
+        """A target is not as an open quarantine or hold wants it: a person's act runs, and is told, in both modes."""
+        act = named_act(strayed.want)
+        kind, severity = FindingKind.LOOSENED, Severity.CRITICAL
+        expected, observed = f"{spelled(strayed.want.off)} off by {act}", f"{spelled(strayed.off)} off"
+        if strayed.want.kind is ActKind.QUARANTINE:
+            kind = FindingKind.QUARANTINE_BROKEN
+        if strayed.straying is Straying.OUTSIDE:
+            expected = f"{expected}, as it points at {strayed.digest}"
+        elif strayed.straying is Straying.STAYED:
+            kind, severity = FindingKind.EVENT_MISSED, Severity.WARNING
+            expected = f"not in {act}, as it points at {strayed.digest} by now"
+        self.add(kind, f"{strayed.target} ({act})", (expected, observed), rule=act, severity=severity)
+
     def closure_unknown(self, draft: Draft, reason: str) -> None:
         """Nobody names the children of an index."""
         subject = self._manifest(draft.digest)
@@ -128,6 +145,11 @@ class Differences:
 
     def _manifest(self, digest: Digest) -> str:
         return str(manifest_target(self._scene.registry, self._scene.repository, digest))
+
+
+def named_act(want: Want) -> str:
+    """Return an act as findings name it."""
+    return f"{want.kind} {want.act}"
 
 
 def _loosened(wanted: Off, off: Off, since: datetime) -> tuple[str, str]:

@@ -7,7 +7,9 @@ listing showed, then the children of indexes.
 from collections import defaultdict
 from collections.abc import Sequence
 
+from taglock.domain.acts.marks import RepositoryMarks
 from taglock.domain.attributes import Attribute, Off
+from taglock.domain.audit.acts_here import ActsHere, Strayed
 from taglock.domain.audit.differences import NAMED, Differences
 from taglock.domain.audit.rows import PlannedImage, is_audit_event
 from taglock.domain.audit.scene import Draft, Judged, Scene, TagMark, Terms, severity_of
@@ -28,6 +30,8 @@ class RepositoryJudge:
     def __init__(self, scene: Scene) -> None:
         self.result = Judged()
         self.scene = scene
+        self.acts = ActsHere(scene.registry, scene.repository, RepositoryMarks())
+        """Of people; to be set before the first tag."""
         self.recorded: dict[Digest, list[Draft]] = {}
         """What moved tags were locked with; each has to be found among the manifests."""
         self.closures: list[Draft] = []
@@ -45,14 +49,15 @@ class RepositoryJudge:
     def tag(self, tag: ListedTag, release: Release | None) -> TagMark:
         """Judge a tag by its release, and return what has to be remembered of it until its manifest comes."""
         scene, moved, terms = self.scene, False, None
+        spared = self.acts.spares_tag(tag.name, tag.digest, release)
         if release is not None and release.mode is Mode.ENFORCE:
             self.result.releases += 1
-            same, fixed = release.digest == tag.digest, Attribute.WRITE in release.tag_off
-            moved = fixed and not same
-            self._loosened(release, tag)
             self._sample(release)
-            if same:
-                terms = Terms.of(release)
+            same, fixed = release.digest == tag.digest, Attribute.WRITE in release.tag_off
+            if not spared:
+                moved = fixed and not same
+                self._loosened(release, tag)
+                terms = Terms.of(release) if same else None
         mark = TagMark(
             off=tag.off,
             young=scene.is_young(tag.updated_at),
@@ -60,15 +65,20 @@ class RepositoryJudge:
             announced=tag.name in scene.announced or (release is not None and release.digest == tag.digest),
             terms=self._terms.setdefault(terms, terms) if terms is not None else None,
             moved=moved,
+            spared=spared,
+            by_acts=self.acts.off_tag(tag.name),
         )
         mark = self._marks.setdefault(mark, mark)
+        self.result.strayed += self.acts.tag(tag)
         if moved and release is not None:
             self._moved(release, tag, mark)
         return mark
 
     def manifest(self, manifest: ListedManifest, proof: ProvenManifest | None) -> None:
         """Judge a manifest by its own proof, and as what a moved tag was locked with."""
-        if proof is not None and proof.mode is Mode.ENFORCE and not proof.off <= manifest.off:
+        self.result.strayed += self.acts.manifest(manifest.digest, manifest.off)
+        spared = self.acts.spares_manifest(manifest.digest, proof)
+        if proof is not None and proof.mode is Mode.ENFORCE and not (spared or proof.off <= manifest.off):
             if self.scene.is_young(proof.proven_at):
                 self.result.pending += 1
             else:
@@ -80,12 +90,13 @@ class RepositoryJudge:
     def recorded_root(self, digest: Digest, off: Off, *, names_children: bool) -> None:
         """Judge a manifest as what moved tags were locked with."""
         for draft in self.recorded.pop(digest, ()):
-            draft.root_off = off
+            draft.root_off, draft.root_granted = off, self.acts.is_granted(digest)
             self._conclude_or_keep(draft, names_children=names_children)
 
     def image(self, manifest: ListedManifest, name: Tag, mark: TagMark) -> None:
         """Judge a tag together with the manifest that it points to."""
-        if mark.moved:
+        self._membership(self.acts.image(name, manifest.digest, mark.off), mark)
+        if mark.moved or mark.spared:
             return
         plan = self.scene.plan(manifest, name)
         if plan is not None:
@@ -93,17 +104,21 @@ class RepositoryJudge:
         elif mark.terms is None:
             return
         draft = Draft(tag=name, digest=manifest.digest, mark=mark, plan=plan, root_off=manifest.off)
+        draft.root_granted = self.acts.is_granted(manifest.digest)
         self._conclude_or_keep(draft, names_children=is_index(manifest.media_type))
 
     def missing_release(self, release: Release) -> None:
         """Judge that a tag with a release is gone."""
         if release.mode is Mode.ENFORCE:
             self.result.releases += 1
-            self._differences.missing_tag(release)
+            if not self.acts.spares_tag(release.tag, None, release):
+                self._differences.missing_tag(release)
 
     def missing_manifest(self, digest: Digest, proof: ProvenManifest | None) -> None:
         """Judge that a manifest that was proved, or that a moved tag was locked with, is gone."""
         rule = self.recorded.pop(digest, [None])[0]
+        if self.acts.spares_manifest(digest, proof):
+            return
         if proof is not None and proof.mode is Mode.ENFORCE:
             self._differences.missing_manifest(digest, proof.rule, since=proof.proven_at)
         elif rule is not None and rule.mark.terms is not None:
@@ -118,7 +133,7 @@ class RepositoryJudge:
 
     def closure(self, draft: Draft, lacking: Sequence[str]) -> None:
         """Judge an image whose root is an index, with the children that lack what they must have off."""
-        self._conclude(draft, lacking)
+        self._conclude(draft, self.acts.not_granted(lacking))
 
     def closure_unknown(self, draft: Draft, reason: str) -> None:
         """Judge an image whose children nobody names."""
@@ -135,7 +150,7 @@ class RepositoryJudge:
     def running(self, manifest: ListedManifest, plan: LockPlan, lacking: Sequence[str]) -> None:
         """Judge an image that runs, with its lacking children: it is planned when something of it was loosened."""
         root = () if plan.manifest_off <= manifest.off else (manifest.digest,)
-        lacks = (*root, *lacking)
+        lacks = self.acts.not_granted([*root, *lacking])
         if self._loosened_manifests.isdisjoint(lacks):
             return
         self._loosened_manifests.difference_update(lacks)
@@ -158,6 +173,12 @@ class RepositoryJudge:
         return self.result
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _membership(self, strayed: Sequence[Strayed], mark: TagMark) -> None:
+        if mark.young:
+            self.result.pending += len(strayed)  # the event of a push takes the tag in, or lets it go
+        else:
+            self.result.strayed += strayed
 
     def _sample(self, release: Release) -> None:
         samples = self.result.seconds_to_lock
@@ -197,17 +218,17 @@ class RepositoryJudge:
             self._conclude_unproven(draft, draft.plan, lacking)
 
     def _conclude_recorded(self, draft: Draft, lacking: Sequence[str]) -> None:
-        root_lacks = not draft.manifest_off <= draft.root_off
         if lacking:
             self._differences.closure_incomplete(draft, lacking)
-        if root_lacks or lacking:
-            self._plan(FindingKind.TAG_MOVED, draft, lacking, targets=root_lacks + len(lacking))
+        if draft.root_lacks or lacking:
+            self._plan(FindingKind.TAG_MOVED, draft, lacking, targets=draft.root_lacks + len(lacking))
 
     def _conclude_proven(self, draft: Draft, lacking: Sequence[str]) -> None:
         terms, mark = draft.mark.terms, draft.mark
         assert terms is not None  # the caller looked
-        loosened = not (terms.tag_off <= mark.off and terms.manifest_off <= draft.root_off)
-        lacks = (not draft.tag_off <= mark.off) + (not draft.manifest_off <= draft.root_off)
+        root_held = draft.root_granted or terms.manifest_off <= draft.root_off
+        loosened = not (terms.tag_off <= mark.off and root_held)
+        lacks = (not draft.tag_off <= mark.off) + draft.root_lacks
         if draft.plan is None:
             self._differences.orphaned(draft)
         elif lacks and not loosened:
@@ -220,31 +241,32 @@ class RepositoryJudge:
 
     def _conclude_unproven(self, draft: Draft, plan: LockPlan, lacking: Sequence[str]) -> None:
         mark = draft.mark
-        tag_lacks, root_lacks = not plan.tag_off <= mark.off, not plan.manifest_off <= draft.root_off
-        targets = tag_lacks + root_lacks + len(lacking)
+        targets = (not plan.tag_off <= mark.off) + draft.root_lacks + len(lacking)
         if mark.young:
             self.result.pending += bool(targets)
         elif not targets:
-            self._locked_unwitnessed(draft)
+            self._locked_unwitnessed(draft, plan)
         else:
             self._unlocked_image(draft, plan, lacking, targets=targets)
 
-    def _locked_unwitnessed(self, draft: Draft) -> None:
+    def _locked_unwitnessed(self, draft: Draft, plan: LockPlan) -> None:
         if draft.mark.announced:
             return
-        self.result.locked_unwitnessed += 1
+        tag_off, root_off = draft.mark.off - draft.mark.by_acts, draft.root_off - self.acts.off_manifest(draft.digest)
+        self.result.locked_unwitnessed += plan.tag_off <= tag_off and plan.manifest_off <= root_off
         if not draft.mark.old:
             self._differences.image(FindingKind.EVENT_MISSED, draft, severity=Severity.WARNING)
         self._plan(FindingKind.EVENT_MISSED, draft, (), targets=0)
 
     def _unlocked_image(self, draft: Draft, plan: LockPlan, lacking: Sequence[str], *, targets: int) -> None:
         mark = draft.mark
+        tag_off, root_off = mark.off - mark.by_acts, draft.root_off - self.acts.off_manifest(draft.digest)
         kind = FindingKind.UNLOCKED
         if not (mark.announced or mark.old):
             kind = FindingKind.EVENT_MISSED
         elif targets == len(lacking):
             kind = FindingKind.CLOSURE_INCOMPLETE
-        elif mark.off & plan.tag_off or draft.root_off & plan.manifest_off:
+        elif tag_off & plan.tag_off or root_off & plan.manifest_off:
             kind = FindingKind.PARTLY_LOCKED
         self._plan(kind, draft, lacking, targets=targets)
         if kind is FindingKind.CLOSURE_INCOMPLETE:

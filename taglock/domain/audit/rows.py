@@ -8,7 +8,7 @@ import msgspec
 
 from taglock.domain.attributes import Off
 from taglock.domain.audit_report import ActionState, Coverage, PastAudit, PlannedCount
-from taglock.domain.reference import Digest, LoginServer, Repository, Tag
+from taglock.domain.reference import Digest, LoginServer, Repository, Tag, Target, manifest_target, tag_target
 from taglock.domain.row import RowKey
 from taglock.domain.rule import Mode
 
@@ -138,6 +138,13 @@ class PlannedRepository(msgspec.Struct, frozen=True, kw_only=True):
     def shown(self) -> str:
         """The repository within its registry, as reports show it."""
         return self.repository
+
+
+def planned_target(registry: LoginServer, planned: PlannedImage) -> Target:
+    """Return what a person's act marks when it is about a planned image."""
+    if planned.tag is None:
+        return manifest_target(registry, planned.repository, planned.digest)
+    return tag_target(registry, planned.repository, planned.tag)
 
 
 Planned = PlannedImage | PlannedRepository

@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from taglock.domain.attributes import Off
+from taglock.domain.acts.act import Act
+from taglock.domain.attributes import NOTHING_OFF, Off
+from taglock.domain.audit.acts_here import Strayed
 from taglock.domain.audit.rows import Planned
 from taglock.domain.audit_report import Unread
 from taglock.domain.ledger import Finding, FindingKind, Release, Severity
@@ -82,6 +84,10 @@ class TagMark(msgspec.Struct, frozen=True):
     terms: Terms | None
     moved: bool = False
     """It points elsewhere than its release, which must not be taken for a release of its own."""
+    spared: bool = False
+    """A person unlocked it for a time or gave it up: nothing is expected of it."""
+    by_acts: Off = NOTHING_OFF
+    """What is off only because a person wants it."""
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -94,6 +100,13 @@ class Draft(msgspec.Struct, kw_only=True):
     root_off: Off
     recorded: bool = False
     """`digest` is what a moved tag was locked with."""
+    root_granted: bool = False
+    """A person unlocked the manifest for a time: it is locked again when that ends."""
+
+    @property
+    def root_lacks(self) -> bool:
+        """Whether the manifest has something on that must be off."""
+        return not self.root_granted and not self.manifest_off <= self.root_off
 
     @property
     def manifest_off(self) -> Off:
@@ -123,6 +136,10 @@ class Judged(msgspec.Struct, kw_only=True):
     locked_unwitnessed: int = 0
     seconds_to_lock: list[float] = []
     """Of a few releases that an event announced."""
+    strayed: list[Strayed] = []
+    """What listings showed not to be as open quarantines and holds want it."""
+    reasserted: list[Act] = []
+    """The acts whose updates somebody undid: due work makes them again."""
 
 
 def severity_of(mode: Mode) -> Severity:

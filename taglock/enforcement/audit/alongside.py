@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from taglock.domain.acts.marks import MARK_PREFIX, Marks, RepositoryMarks
 from taglock.domain.audit.rows import INDEX_PREFIX, MANIFEST_PREFIX, RELEASE_PREFIX, REPOSITORY_PREFIX
 from taglock.domain.audit_report import Unread
 from taglock.domain.ledger import ProvenManifest, ProvenRepository, Release, Stored, restored
@@ -65,8 +66,18 @@ class Sides:
         self.releases = Alongside(rows, partition, RELEASE_PREFIX, loaded)
         self.proofs = Alongside(rows, partition, MANIFEST_PREFIX, loaded)
         self.indexes = Alongside(rows, partition, INDEX_PREFIX, loaded)
+        self._marks = Alongside(rows, partition, MARK_PREFIX, loaded)
         self._own = Alongside(rows, partition, REPOSITORY_PREFIX, loaded)
         self._unread = unread
+
+    async def marks(self) -> RepositoryMarks | str:
+        """Return the marks of people's acts, or why one cannot be read: nothing is assumed then."""
+        rows = await self._marks.rest()
+        try:
+            marks = [restored(Marks, row.body) for row in rows.values()]
+        except LedgerError as error:
+            return str(error)
+        return RepositoryMarks({each.target: each for each in marks})
 
     def release(self, name: Tag) -> Release | None:
         """Take a tag's release."""

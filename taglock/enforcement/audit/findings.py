@@ -16,8 +16,16 @@ from taglock.errors import LedgerError
 
 PAGE = 1000
 READ_AT_ONCE = 100
-KEPT = frozenset({FindingKind.TAG_MOVED, FindingKind.LOCK_FAILED, FindingKind.UNKNOWN_REGISTRY})
-"""Only a person, or the lock that succeeds in the end, closes these."""
+KEPT = frozenset(
+    {
+        FindingKind.GRANT_OVERDUE,
+        FindingKind.LOCK_FAILED,
+        FindingKind.QUARANTINE_OVERDUE,
+        FindingKind.TAG_MOVED,
+        FindingKind.UNKNOWN_REGISTRY,
+    }
+)
+"""Only a person, or the lock or act that succeeds in the end, closes these."""
 
 
 async def record_findings(app: Enforcement, found: Sequence[Finding]) -> None:
@@ -89,7 +97,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 
     def closes(self, finding: Finding) -> bool:
         """Tell whether a finding no longer holds."""
-        if self.everything_unread or finding.kind in KEPT or finding.last_seen >= self.started_at:
+        if self.everything_unread or is_kept(finding) or finding.last_seen >= self.started_at:
             return False
         return not any(is_about(finding.subject, subject) for subject in self.unread)
 
@@ -97,6 +105,12 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
         """Return the change that closes it."""
         key = finding_key(finding.kind, finding.registry, finding.subject)
         return Upsert(key, stored(replace(finding, closed_at=self.now)))
+
+
+def is_kept(finding: Finding) -> bool:
+    """Tell whether somebody else closes a finding: what a quarantine says of itself goes when it is complete."""
+    own = finding.kind is FindingKind.QUARANTINE_BROKEN and not finding.subject.endswith(f"({finding.rule})")
+    return finding.kind in KEPT or own
 
 
 def is_about(subject: str, unread: str) -> bool:

@@ -8,6 +8,7 @@ from copy import replace
 
 import msgspec
 
+from taglock.domain.acts.act import Act
 from taglock.domain.audit.rows import (
     AuditedRepository,
     AuditRun,
@@ -31,6 +32,7 @@ from taglock.enforcement.audit.catalog import Named, repositories
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.findings import record_findings
 from taglock.enforcement.audit.kept import Kept
+from taglock.enforcement.audit.reasserting import reassert
 from taglock.enforcement.audit.repository import audit_repository
 from taglock.enforcement.audit.running_images import RunningImages
 from taglock.enforcement.recording import write
@@ -70,6 +72,7 @@ class ListingPhase:
         self._run = kept.run
         self._changes: list[Change] = []
         self._findings: list[Finding] = []
+        self._reasserted: list[Act] = []
         self._stored_at = time.monotonic()
         self._requests = kept.run.requests
         self._last = kept.run.cursor
@@ -163,6 +166,7 @@ class ListingPhase:
         if not named.listed:
             coverage = replace(coverage, repositories=Count(looked_up=coverage.repositories.listed, expected=1))
         self._findings += judged.findings.values()
+        self._reasserted += judged.reasserted
         self._changes += [self._planned(action) for action in judged.planned if self._is_stored(action)]
         seen = AuditedRepository(seen_at=run.started_at)
         self._changes.append(Upsert(known_repository_key(self._registry, named.name), stored(seen)))
@@ -195,7 +199,9 @@ class ListingPhase:
         """Store what was found, then how far it came: a crash between the two repeats the reading, not the counting."""
         changes, self._changes = self._changes, []
         findings, self._findings = self._findings, []
+        reasserted, self._reasserted = self._reasserted, []
         await record_findings(self._app, findings)
+        await reassert(self._auditing, reasserted)
         await write(self._app, changes)
         kept = self._asker.kept
         got_on = self._last != self._kept.run.cursor or kept > self._kept_before

@@ -4,8 +4,16 @@ from collections.abc import Awaitable, Callable
 
 from taglock.domain.audit_report import Unread
 from taglock.domain.listing import NUMBERS, SETS, ListedManifest, ListedTag
-from taglock.domain.reference import Digest, LoginServer, Repository, Tag, manifest_target, tag_target
-from taglock.domain.state import ManifestState
+from taglock.domain.reference import (
+    Digest,
+    LoginServer,
+    Repository,
+    Tag,
+    manifest_target,
+    repository_target,
+    tag_target,
+)
+from taglock.domain.state import ManifestState, RepositoryState
 from taglock.enforcement.audit.asking import Asker
 from taglock.errors import NotFound, RegistryError
 from taglock.ports import Registry
@@ -45,6 +53,11 @@ class LookUps:
         """Read a manifest's attributes with the children that they name."""
         target = str(manifest_target(self._login_server, self._repository, digest))
         return await self._asked(target, lambda: self._registry.manifest(self._repository, digest))
+
+    async def own(self) -> RepositoryState | Missing | Unknown:
+        """Read the repository's own attributes."""
+        target = str(repository_target(self._login_server, self._repository))
+        return await self._asked(target, lambda: self._registry.repository(self._repository))
 
     async def content_children(self, digest: Digest) -> tuple[Digest, ...]:
         """Read the children of an index from its content; raises RegistryError."""

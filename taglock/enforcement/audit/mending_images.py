@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from taglock.domain.attempt import problems
 from taglock.domain.attributes import NOTHING_OFF
+from taglock.domain.audit.acts_here import ActsHere
 from taglock.domain.audit.rows import PlannedImage, audit_event_id
 from taglock.domain.audit.running import running_plan
 from taglock.domain.deployment import Answer
@@ -18,7 +19,7 @@ from taglock.domain.row import Change, Upsert
 from taglock.domain.rule import Mode, RuleSet, Scope
 from taglock.domain.state import TagState
 from taglock.enforcement.audit.looking_up import listed
-from taglock.enforcement.audit.repair import TRIGGER, Repair, applied, failed, only_reported
+from taglock.enforcement.audit.repair import TRIGGER, Repair, applied, failed, only_reported, skipped
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.deployments import who_runs
 from taglock.enforcement.locking import Image, ImageLocker
@@ -29,13 +30,13 @@ MOMENT = timedelta(microseconds=1)
 """Makes a repair later than the push that it proves anew, so that it is no duplicate of it."""
 
 
-async def mend_image(repair: Repair, planned: PlannedImage) -> PlannedImage:
+async def mend_image(repair: Repair, planned: PlannedImage, acts: ActsHere) -> PlannedImage:
     """Lock a planned image as far as it still is what was planned; raises RegistryError and HandOverFailed."""
     if planned.tag is None:
-        return await _mend_running(repair, planned)
+        return await _mend_running(repair, planned, acts)
     release = await _release(repair, planned, planned.tag)
     if planned.recorded_digest is not None:
-        return await _mend_moved(repair, planned, release)
+        return await _mend_moved(repair, planned, release, acts)
     tag = await repair.app.registries(repair.registry).tag(planned.repository, planned.tag)
     if tag.digest != planned.digest:
         return failed(planned, f"moved to {tag.digest} since it was planned")
@@ -45,6 +46,8 @@ async def mend_image(repair: Repair, planned: PlannedImage) -> PlannedImage:
         return only_reported(planned)
     if handled.outcome in ("locked", "already"):
         return applied(planned)
+    if handled.outcome == "suspended":
+        return skipped(planned, handled.decision)
     return failed(planned, "; ".join((handled.outcome, *handled.problems)))
 
 
@@ -76,15 +79,15 @@ def _images_only(app: Enforcement) -> Enforcement:
     return replace(app, rules=image_rules)
 
 
-async def _mend_moved(repair: Repair, planned: PlannedImage, release: Release | None) -> PlannedImage:
+async def _mend_moved(repair: Repair, planned: PlannedImage, release: Release | None, acts: ActsHere) -> PlannedImage:
     """Tighten what a moved tag was locked with, never what it points to now: a person has to accept that."""
     if release is None:
         return failed(planned, "its release is no longer in the ledger")
     plan = LockPlan(rule=release.rule, mode=Mode.ENFORCE, tag_off=NOTHING_OFF, manifest_off=release.manifest_off)
-    return await _lock_manifests(repair, planned, plan)
+    return await _lock_manifests(repair, planned, plan, acts)
 
 
-async def _mend_running(repair: Repair, planned: PlannedImage) -> PlannedImage:
+async def _mend_running(repair: Repair, planned: PlannedImage, acts: ActsHere) -> PlannedImage:
     """Lock the manifests of a digest by the rules of who runs it now."""
     found = await who_runs(repair.app, repair.registry, planned.digest)
     deployments = [each for each in found.deployments if each.repository == planned.repository]
@@ -96,22 +99,27 @@ async def _mend_running(repair: Repair, planned: PlannedImage) -> PlannedImage:
         return failed(planned, "no rule wants what runs any more")
     if plan.mode is Mode.REPORT:
         return only_reported(planned)
-    return await _lock_manifests(repair, planned, plan)
+    return await _lock_manifests(repair, planned, plan, acts)
 
 
-async def _lock_manifests(repair: Repair, planned: PlannedImage, plan: LockPlan) -> PlannedImage:
+async def _lock_manifests(repair: Repair, planned: PlannedImage, plan: LockPlan, acts: ActsHere) -> PlannedImage:
     image = Image(
         registry=repair.registry,
         repository=planned.repository,
         tag=None,
         digest=planned.digest,
         media_type=None,
+        suspended=acts.granted_manifests,
     )
     locking = await ImageLocker(repair.app.registries(repair.registry), image, plan, repair.budget).lock()
-    why = () if locking.finished else problems(locking) or ("not complete",)
+    why = () if locking.finished else problems(locking) or _waiting(locking) or ("not complete",)
     journal = repair.journal(planned, applied=len(locking.applied), problems=why)
     await write(repair.app, [journal, *_proofs(repair, planned, plan, locking)])
     return failed(planned, "; ".join(why)) if why else applied(planned)
+
+
+def _waiting(locking: Locking) -> tuple[str, ...]:
+    return tuple(f"{target}: unlocked for a time" for target in locking.suspended)
 
 
 def _proofs(repair: Repair, planned: PlannedImage, plan: LockPlan, locking: Locking) -> Sequence[Change]:

@@ -1,5 +1,7 @@
 """What every step of a repair works with, and how it ends."""
 
+from datetime import datetime
+
 import msgspec
 
 from taglock.domain.audit.rows import Planned, audit_event_id
@@ -20,6 +22,8 @@ class Repair(msgspec.Struct, frozen=True, kw_only=True):
     """With the registry that waits for the requests of events."""
     registry: LoginServer
     audit_id: str
+    planned_since: datetime
+    """When the audit began: what people did before is in the plan already."""
     budget: Budget
 
     def journal(self, planned: Planned, *, applied: int, problems: tuple[str, ...] = ()) -> Change:
@@ -48,6 +52,11 @@ def applied[P: Planned](planned: P) -> P:
 def failed[P: Planned](planned: P, why: str) -> P:
     """Return an action that was not carried out, or not to its end."""
     return msgspec.structs.replace(planned, state=ActionState.FAILED, message=why)
+
+
+def skipped[P: Planned](planned: P, why: str) -> P:
+    """Return an action that nobody wants carried out any more."""
+    return msgspec.structs.replace(planned, state=ActionState.SKIPPED, message=why)
 
 
 def only_reported[P: Planned](planned: P) -> P:

@@ -6,19 +6,28 @@ from copy import replace
 from functools import partial
 from itertools import groupby
 
+from taglock.domain.audit.acts_here import ActsHere
 from taglock.domain.audit.planned import restored_planned
-from taglock.domain.audit.rows import AuditRun, Planned, PlannedRepository, plan_partition, plans_repository
+from taglock.domain.audit.rows import (
+    AuditRun,
+    Planned,
+    PlannedRepository,
+    plan_partition,
+    planned_target,
+    plans_repository,
+)
 from taglock.domain.audit_report import ActionState
 from taglock.domain.ledger import stored
-from taglock.domain.reference import LoginServer
+from taglock.domain.reference import LoginServer, Repository
 from taglock.domain.row import Row, Upsert
+from taglock.enforcement.acts.marking import marks_of
 from taglock.enforcement.audit.asking import for_each
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.kept import Kept
 from taglock.enforcement.audit.mending_images import mend_image
 from taglock.enforcement.audit.mending_repositories import mend_repository
 from taglock.enforcement.audit.reading_first import ReadingFirst
-from taglock.enforcement.audit.repair import Repair, failed
+from taglock.enforcement.audit.repair import Repair, failed, skipped
 from taglock.enforcement.locking import Budget
 from taglock.enforcement.recording import write
 from taglock.errors import HandOverFailed, InvalidConfiguration, RegistryError
@@ -60,6 +69,7 @@ class RepairPhase:
             app=replace(self._auditing.app, registries=self._registries()),
             registry=self._registry,
             audit_id=self._kept.run.audit_id,
+            planned_since=self._kept.run.started_at,
             budget=Budget(
                 deadline=self._deadline + self._auditing.limits.closing_seconds,
                 manifests=4 * limits.closure,
@@ -88,9 +98,16 @@ class RepairPhase:
 
 
 async def _mended(repair: Repair, planned: Planned) -> Planned:
+    acts = await _acts_now(repair, planned.repository)
     if isinstance(planned, PlannedRepository):
-        return await mend_repository(repair, planned)
-    return await mend_image(repair, planned)
+        return await mend_repository(repair, planned, acts)
+    spared = acts.spared_since(repair.planned_since).get(planned_target(repair.registry, planned))
+    return skipped(planned, spared) if spared else await mend_image(repair, planned, acts)
+
+
+async def _acts_now(repair: Repair, repository: Repository) -> ActsHere:
+    """Read what people want of a repository just before it is touched; raises LedgerError."""
+    return ActsHere(repair.registry, repository, await marks_of(repair.app.rows, repair.registry, repository))
 
 
 def _reading_first(registries: Registries) -> Registries:

@@ -1,11 +1,12 @@
 """Audit one repository: list its tags and manifests, look up what they do not show, judge all of it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
+from taglock.domain.audit.acts_here import ActsHere
 from taglock.domain.audit.denominators import gap, out_of, unseen
 from taglock.domain.audit.digest_table import DigestTable
 from taglock.domain.audit.judging import RepositoryJudge
-from taglock.domain.audit.own_attributes import judge_repository
+from taglock.domain.audit.own_attributes import OwnAttributes, judge_repository
 from taglock.domain.audit.running import running_plan
 from taglock.domain.audit.scene import Scene, TagMark
 from taglock.domain.audit_report import Count, Coverage, Unread
@@ -20,14 +21,18 @@ from taglock.enforcement.audit.audited import AuditedResult, unread_repository
 from taglock.enforcement.audit.closures import GONE, INDEX_BIT, Closures, number_of
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.looking_up import LookUps, Missing, Unknown, listed
+from taglock.enforcement.audit.meeting_acts import meet_acts
+from taglock.enforcement.audit.paging import each_page
 from taglock.enforcement.audit.running_images import RunningImages
-from taglock.errors import NotFound, RegistryError, UntrustedAnswer
+from taglock.errors import NotFound, RegistryError
 
 
 async def audit_repository(auditing: Auditing, scene: Scene, asker: Asker, running: RunningImages) -> AuditedResult:
-    """Audit one repository; a registry error that leaves it unread is part of the result, LedgerError is raised."""
+    """Audit one repository; what leaves it unread is part of the result, LedgerError is raised."""
     audit = _RepositoryAudit(auditing, scene, asker, running)
     try:
+        if problem := await audit.open():
+            return unread_repository(scene, f"what people want of it cannot be told: {problem}")
         await audit.run()
     except RegistryError as error:
         return unread_repository(scene, str(error))
@@ -40,6 +45,7 @@ class _RepositoryAudit:
         self._app = auditing.app
         self._scene = scene
         self._name = scene.repository
+        self._full_name = f"{scene.registry}/{scene.repository}"
         self._asker = asker
         self._running = running
         self._look_ups = LookUps(auditing.background(scene.registry), scene.registry, scene.repository, asker)
@@ -54,11 +60,19 @@ class _RepositoryAudit:
         self._attributes: ListedRepository | None = None
         self._remarks: list[str] = []
 
-    async def run(self) -> None:
-        """Read everything; RegistryError when the listings cannot be read."""
+    async def open(self) -> str:
+        """Begin to read the ledger's side; return why the repository cannot be audited, '' when it can be."""
         partition = image_partition(self._scene.registry, self._name)
         self._sides = await open_sides(self._app.rows, partition, self._look_ups.unread)
         self._closures = Closures(self._app, self._scene, self._look_ups, self._sides.indexes)
+        marks = await self._sides.marks()
+        if isinstance(marks, str):
+            return marks
+        self._acts = self._judge.acts = ActsHere(self._scene.registry, self._name, marks)
+        return ""
+
+    async def run(self) -> None:
+        """Read everything; RegistryError when the listings cannot be read."""
         try:
             self._attributes = await self._asker.ask(lambda: self._listing.repository(self._name))
             await self._list_tags()
@@ -75,6 +89,7 @@ class _RepositoryAudit:
         self._manifests += Count(looked_up=self._closures.looked_up)
         await self._count()
         await self._judge_attributes()
+        await meet_acts(self._app, self._scene, self._judge.result, self._look_ups)
 
     def result(self) -> AuditedResult:
         """Return what was found and how much was looked at."""
@@ -108,7 +123,9 @@ class _RepositoryAudit:
                 self._remark("tags are not listed in order")
             return new
 
-        await self._pages("tags", lambda after: self._listing.tags(self._name, after), take)
+        await each_page(
+            self._asker, (self._full_name, "tags"), lambda after: self._listing.tags(self._name, after), take
+        )
         self._tags = Count(listed=len(self._marks))
 
     async def _list_manifests(self) -> None:
@@ -119,7 +136,9 @@ class _RepositoryAudit:
             await for_each(unlisted, self._look_up_named)
             return new
 
-        await self._pages("manifests", lambda after: self._listing.manifests(self._name, after), take)
+        await each_page(
+            self._asker, (self._full_name, "manifests"), lambda after: self._listing.manifests(self._name, after), take
+        )
         self._manifests = Count(listed=len(self._table))
 
     def _take_manifest(self, manifest: ListedManifest, unlisted: list[tuple[Tag, ListedManifest]]) -> bool:
@@ -136,25 +155,6 @@ class _RepositoryAudit:
             else:
                 self._judge.image(manifest, name, mark)
         return True
-
-    async def _pages[T](
-        self, noun: str, page_after: Callable[[str], Awaitable[Page[T]]], take: Callable[[Page[T]], Awaitable[int]]
-    ) -> None:
-        after, passed = "", set[str]()
-        while True:
-            at = after
-            page = await self._asker.ask(lambda: page_after(at))  # noqa: B023  # awaited before `at` changes
-            new = await take(page) if page.items else 0
-            if page.following is None:
-                return
-            if page.following in passed or (page.items and not new):
-                raise UntrustedAnswer(
-                    f"the list goes round in circles at {page.following!r}, expected a last page",
-                    operation=f"list {noun}",
-                    target=f"{self._scene.registry}/{self._name}",
-                )
-            passed.add(page.following)
-            after = page.following
 
     # -- what no listing showed -------------------------------------------------------------------------------------
 
@@ -180,6 +180,10 @@ class _RepositoryAudit:
                 self._judge.missing_release(release)
             elif isinstance(tag, ListedTag):
                 self._looked_up(tag, release)
+        for name in self._acts.unseen_tags:
+            tag = await self._look_ups.tag(name)
+            if isinstance(tag, ListedTag):
+                self._looked_up(tag)
 
     def _looked_up(self, tag: ListedTag, release: Release | None = None) -> TagMark:
         mark = self._judge.tag(tag, release or self._sides.release(tag.name))
@@ -226,7 +230,7 @@ class _RepositoryAudit:
                 await self._take_unlisted(listed(state))
 
         proved = {Digest(name) for name in await self._sides.proofs.rest()}
-        await for_each(tuple(proved | self._judge.recorded.keys()), look_up)
+        await for_each(tuple(proved | self._judge.recorded.keys() | set(self._acts.unseen_manifests)), look_up)
 
     async def _take_unlisted(self, manifest: ListedManifest) -> None:
         if self._table.get(manifest.digest) is not None:
@@ -269,7 +273,7 @@ class _RepositoryAudit:
                 self._judge.missing_manifest(Digest(digest), self._sides.proof(Digest(digest)))
             return
         reason = "its listing said that it is not there, its attributes that it is"
-        self._look_ups.unread.append(Unread(subject=f"{self._scene.registry}/{self._name}", reason=reason))
+        self._look_ups.unread.append(Unread(subject=self._full_name, reason=reason))
 
     # -- coverage and attributes ------------------------------------------------------------------------------------
 
@@ -279,17 +283,16 @@ class _RepositoryAudit:
         if counted is not None and (gap(self._tags, counted.tags) or gap(self._manifests, counted.manifests)):
             counted = await self._asker.ask(lambda: self._listing.repository(self._name))
         tags, manifests = (counted.tags, counted.manifests) if counted is not None else (None, None)
-        subject = f"{self._scene.registry}/{self._name}"
         self._look_ups.unread += [
-            *unseen(subject, "tags", self._tags, tags),
-            *unseen(subject, "manifests", self._manifests, manifests),
+            *unseen(self._full_name, "tags", self._tags, tags),
+            *unseen(self._full_name, "manifests", self._manifests, manifests),
         ]
         self._tags, self._manifests = out_of(self._tags, tags), out_of(self._manifests, manifests)
 
     async def _judge_attributes(self) -> None:
         if self._attributes is not None:
-            proof = await self._sides.repository()
-            judge_repository(self._scene, self._judge.result, self._attributes.off, proof)
+            own = OwnAttributes(off=self._attributes.off, proof=await self._sides.repository())
+            judge_repository(self._scene, self._judge.result, own, self._acts)
 
     def _remark(self, text: str) -> None:
         if text not in self._remarks:
