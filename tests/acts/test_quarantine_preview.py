@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from handlers.image_deployed import image_deployed
+from localcloud.faults import Answer as Failing
+from localcloud.faults import Fault
 from taglock.domain.acts.act import ActKind, Outcome, Phase, Place
 from taglock.domain.audit.rows import IndexChildren, children_key
 from taglock.domain.deployment import Answer
@@ -128,6 +130,18 @@ async def test_everywhere_reaches_the_same_digest_in_other_repositories_and_lift
     for repository in ("prod/api", "prod/copy"):
         assert await made.pulls("2.0.0", repository=repository)
         assert not made.flags(ROOT, repository=repository).delete
+
+
+async def test_an_elsewhere_that_cannot_be_read_keeps_nothing_else_waiting_and_is_due_work(made: ActWorld) -> None:
+    for repository in ("prod/api", "prod/copy"):
+        await made.pushing.deliver(made.push("1.0.0", plain("api"), repository=repository))
+    made.pushing.emulator.faults.add(Fault(action=Failing(status=500), match="prod/copy", times=6))
+    answer = await made.quarantine("1.0.0", everywhere=True)
+    assert not answer.complete
+    assert not await made.pulls("1.0.0")
+    await made.settle()
+    assert not await made.pulls("1.0.0", repository="prod/copy")
+    assert (await made.shown(answer.act.id)).act.phase is Phase.OPEN
 
 
 async def test_the_same_quarantine_asked_for_ten_times_at_once_is_one(made: ActWorld) -> None:

@@ -1,10 +1,14 @@
 """Every tag of a quarantined digest is part of the quarantine: late ones, hidden ones, and none that moved away."""
 
+from datetime import timedelta
+
 import pytest
 
 from localcloud.faults import Answer, Fault
 from taglock.domain.acts.act import Outcome
+from taglock.domain.ledger import ActDue, DueWork, Purpose, due_key, stored
 from taglock.domain.reference import Digest, Repository, Tag
+from taglock.domain.row import Upsert
 from taglock.enforcement.acts.again import reassert
 from taglock.enforcement.acts.joining import join_quarantine, leave_quarantine
 from tests.acts.world import CLOSED, ActWorld, outcomes
@@ -173,3 +177,35 @@ async def test_a_release_that_is_locked_while_quarantined_stays_locked_after_the
     assert made.tag_flags("1.4.2") == LOCKED_TAG
     assert not made.flags(IMAGE).delete
     assert await made.pulls("1.4.2")
+
+
+async def test_making_it_whole_again_finds_tags_whose_push_nobody_told(made: ActWorld) -> None:
+    made.push("1.0.0", IMAGE)
+    made.push("latest", IMAGE)
+    answer = await made.quarantine("1.0.0")
+    made.push("missed", IMAGE)
+    made.push("latest", FIX)
+    await reassert(made.pushing.app, answer.act.id)
+    assert made.tag_flags("missed") == CLOSED
+    assert made.tag_flags("latest") == OPEN
+    assert await made.pulls("latest")
+    after = outcomes(await made.shown(answer.act.id))
+    assert (after["missed"], after["latest"]) == (Outcome.APPLIED, Outcome.MOVED)
+    assert await made.due() == []
+    await made.lift(answer.act.id)
+    assert made.tag_flags("missed") == OPEN
+
+
+async def test_due_work_of_an_open_quarantine_makes_it_whole_again(made: ActWorld) -> None:
+    made.push("1.0.0", IMAGE)
+    review = made.later(seconds=0) + timedelta(days=1)
+    answer = await made.quarantine("1.0.0", review_by=review)
+    made.set_manifest(IMAGE, read=True)
+    broken = ActDue(act=answer.act.id, registry=made.pushing.login_server)
+    due = DueWork(subject=broken, created_at=review, due_at=made.later(seconds=0), attempts=0, reason="broken")
+    await made.pushing.app.rows.write([Upsert(due_key(broken), stored(due))])
+    await made.pushing.tick()
+    assert made.flags(IMAGE) == CLOSED
+    (left,) = await made.due()
+    assert isinstance(left.subject, ActDue)
+    assert left.subject.purpose is Purpose.LOOK  # its review is still ahead

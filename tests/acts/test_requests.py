@@ -48,6 +48,19 @@ async def test_an_index_takes_two_more_for_each_child(made: ActWorld, children: 
     assert sum(made.requests().values()) == 2 * children + 2 + 3
 
 
+async def test_an_index_of_indexes_takes_no_more_for_each_manifest(made: ActWorld) -> None:
+    await warm(made)
+    images = [plain(f"child {number}") for number in range(6)]
+    inner = [index(*images[:3], images[5]), index(*images[3:])]
+    root = index(*inner)
+    for each in (*images, *inner):
+        made.push(None, each)
+    made.push("2.0.0", root)
+    assert (await made.quarantine(digest=root.digest)).complete
+    assert sum(made.requests().values()) == 2 * 8 + 1 + 3
+    assert not any(made.flags(each).read for each in (*images, *inner, root))
+
+
 async def test_root_and_tags_are_updated_before_any_child_and_restored_after_all(made: ActWorld) -> None:
     await warm(made)
     images = [plain(f"child {number}") for number in range(4)]
