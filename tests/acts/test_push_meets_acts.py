@@ -98,6 +98,15 @@ async def test_a_new_tag_joins_with_one_read_and_one_update_more(made: ActWorld)
     assert made.requests() == {}
 
 
+async def test_a_tag_leaves_with_one_read_and_one_update_more(made: ActWorld) -> None:
+    made.push("main", BAD)
+    await quarantined(made)
+    event = made.push("main", FIX)
+    made.pushing.clear()
+    await made.pushing.deliver(event)
+    assert made.requests() == {"GET tag": 1, "PATCH tag": 1}
+
+
 async def test_a_broken_rule_file_keeps_no_tag_out_of_a_quarantine(made: ActWorld) -> None:
     made.push("1.0.0", BAD)
     await quarantined(made)

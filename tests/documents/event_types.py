@@ -14,7 +14,6 @@ ANNOUNCED = {
     "Taglock.ImageRelocked",
     "Taglock.ImageRetired",
     "Taglock.TagAccepted",
-    "Taglock.QuarantinedImageDeployed",
 }
 """What acts of people publish. A type leaves this set when docs/events.md has its members."""
 

@@ -9,14 +9,18 @@ import pytest
 from handlers.image_deleted import image_deleted
 from localcloud.faults import Answer, Fault
 from localcloud.tls import Authority
+from taglock.domain.acts.act import Place
+from taglock.domain.acts.request import QuarantineAsked
 from taglock.domain.audit import reporting
 from taglock.domain.outbound import OutboundEvent
+from taglock.domain.reference import Digest, Repository
+from taglock.enforcement.acts.quarantine import quarantine
 from taglock.enforcement.context import Limits
-from tests.acts.world import acting
+from tests.acts.world import ANNA, acting
 from tests.auditing.audit_world import audits
 from tests.deploying.world import APP, container_app, deployed_world
 from tests.pushing.images import index, plain
-from tests.pushing.world import world
+from tests.pushing.world import REPOSITORY, world
 
 Events = list[OutboundEvent]
 
@@ -39,6 +43,17 @@ async def oversized_push(authority: Authority) -> Events:
         local.push(None, child)
         await local.deliver(local.push("2.0.0", index(child)))
         return local.topic.events
+
+
+async def quarantined_deployment(authority: Authority) -> Events:
+    """What is quarantined is deployed."""
+    async with deployed_world(authority) as local:
+        digest = local.push("main", plain("bad"))
+        about = Place(registry=local.pushing.login_server, repository=Repository(REPOSITORY), digest=Digest(digest))
+        asked = QuarantineAsked(by=ANNA, reason="CVE-2026-1", place=about, acknowledge=Digest(digest))
+        await quarantine(local.pushing.app, asked)
+        await local.deployed(local.reference(digest=digest))
+        return local.pushing.topic.events
 
 
 async def deployments(authority: Authority) -> Events:
@@ -114,7 +129,8 @@ def deleted(digest: str) -> str:
 
 
 STORIES: Mapping[str, Callable[[Authority], Awaitable[Events]]] = {
-    each.__name__: each for each in (pushes, oversized_push, deployments, oversized_deployment, audit, acts)
+    each.__name__: each
+    for each in (pushes, oversized_push, deployments, quarantined_deployment, oversized_deployment, audit, acts)
 }
 """Add a story here when the app learns to publish something new, and its members to docs/events.md."""
 
