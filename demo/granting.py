@@ -29,12 +29,16 @@ class Granting:
         """Take the step."""
         self._report.step(f"Unlock a release for {SECONDS} seconds")
         before = self._checks.shown((self._release,))
+        self._push(405)
         until = self._unlock()
+        self._push(201)
+        self._checks.settled()  # the event of that push changes nothing while the grant lasts
+        self._still_on(until)
         self._wait(until)
         self._report.check_until(self._checks.patience_seconds, self._not_relocked)
         self._checks.unchanged(before, (self._release,))
-        self._push_refused()
-        self._report.say(f"\nIts {SECONDS} seconds are over: locked as before, and another push is refused (405).")
+        self._push(405)
+        self._report.say(f"\nIts {SECONDS} seconds are over: locked as before, and the same push is refused (405).")
         self._report.say(NOT_WAITED_FOR)
 
     def _unlock(self) -> datetime:
@@ -46,7 +50,7 @@ class Granting:
         self._report.check(complete == (200, True), f"the answer is {answer}, expected 200 and complete")
         self._report.say(f'POST /api/unlock with "expires_in": "PT{SECONDS}S": 200\n')
         shown = self._all_on()
-        self._report.say(f"\n{shown}")
+        self._report.say(f"\n{shown}\n\nA push of {self._release.name}, refused before (405), is taken (201).")
         return datetime.fromisoformat(answer.document["act"]["expires_at"])
 
     def _all_on(self) -> str:
@@ -55,10 +59,17 @@ class Granting:
         self._report.check(not locked, f"still locked while unlocked: {locked}")
         return aligned(TABLE_TITLES[:-1], [row(each, "")[:-1] for each in seen])
 
-    def _push_refused(self) -> None:
+    def _still_on(self, until: datetime) -> None:
+        seen = self._checks.shown((self._release,))[self._release.name]
+        locked = [each.target for each in seen if each.switches != FREE]
+        is_over = datetime.now(UTC) >= until  # on a slow machine, and the timer may have locked it by then
+        self._report.check(not locked or is_over, f"locked before its time: {locked}")
+
+    def _push(self, status: int) -> None:
+        """Push the same image under its tag once more."""
         release = self._release
         answer = self._checks.client.put_manifest(release.repository, release.tag, release.manifest)
-        self._report.check(answer.status == 405, f"push of {release.name}: {answer}, expected 405")
+        self._report.check(answer.status == status, f"push of {release.name}: {answer}, expected {status}")
 
     def _wait(self, until: datetime) -> None:
         sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()))
