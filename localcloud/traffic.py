@@ -1,6 +1,7 @@
 """What a local service was asked: the last requests one by one, all of them as counts."""
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -35,6 +36,10 @@ class SeenRequest:
         return bool(self.authorization)
 
 
+WATCHERS: list[Callable[[SeenRequest], None]] = []
+"""Each is called with every request of every service in this process, as it is answered."""
+
+
 class Traffic:
     """The requests a service has seen: counts without end, the newest requests in bounded memory."""
 
@@ -57,6 +62,8 @@ class Traffic:
         """Remember one request."""
         self._seen.append(request)
         self._counts[request.kind] += 1
+        for watcher in WATCHERS:
+            watcher(request)
 
     def counts(self) -> dict[str, int]:
         """Return how often each kind of request was seen since the last `clear`."""

@@ -19,6 +19,7 @@ from taglock.domain.rule import Mode
 from taglock.enforcement.audit.context import Auditing, AuditLimits
 from taglock.enforcement.audit.going_on import begin_audit, go_on
 from tests.deploying.world import APP, BATCH, RULES, SITE, Deployed, container_app, container_group, deployed_world
+from tests.infra.rights import right_of
 from tests.pushing.images import index, plain, referrer
 from tests.pushing.world import opened_registry
 
@@ -144,13 +145,6 @@ class Flows:
             if request.required:
                 rights.setdefault(right_of(request.required), set()).add(request.kind)
         return rights
-
-
-def right_of(scope: str) -> str:
-    """Return a scope as docs/permissions.md writes it: any repository is NAME."""
-    kind, _, rest = scope.partition(":")
-    name, _, action = rest.rpartition(":")
-    return f"{kind}:{name if kind == 'registry' else 'NAME'}:{action}"
 
 
 @asynccontextmanager
