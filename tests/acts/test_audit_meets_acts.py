@@ -383,6 +383,20 @@ async def test_a_child_that_is_unlocked_for_a_time_is_not_missed_in_the_closure(
     assert made.acts.flags(CHILDREN[0]) == OPEN
 
 
+async def test_what_a_moved_tag_was_locked_with_is_tightened_around_an_unlocked_child(made: Meeting) -> None:
+    await made.released_index()
+    made.acts.pushing.clock.advance(timedelta(minutes=1))
+    made.acts.push("next", API)
+    made.acts.pushing.emulator.store.import_image(NAME, "2.0.0", source=f"{NAME}:next", force=True)
+    await _granted(made, CHILDREN[0].digest)
+    for child in CHILDREN[:2]:
+        made.acts.set_manifest(child, delete=True)
+    (action,) = (await made.audit(repair=True)).repair.actions
+    assert (action.reason, action.targets, action.state) == ("TAG_MOVED", 1, ActionState.FAILED)
+    assert action.message.endswith(f"{CHILDREN[0].digest}: unlocked for a time")
+    assert [made.acts.flags(each) for each in CHILDREN] == [OPEN, UNDELETABLE, UNDELETABLE]
+
+
 async def test_write_stays_on_in_a_repository_with_something_unlocked(made: Meeting) -> None:
     await made.released("1.0.0")
     made.acts.pushing.with_rules(REPOSITORY_RULE)
