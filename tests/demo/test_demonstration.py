@@ -128,6 +128,23 @@ def test_a_quarantine_that_somebody_else_undid_fails_the_demonstration(tmp_path:
             step.lift(act, before)
 
 
+def test_without_skopeo_a_release_is_quarantined_and_lifted_with_as_many_checks(
+    tmp_path: Path, built: Releases, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = []
+    with running(tmp_path / "cloud", rules=RULES) as cloud:
+        made = Checks(cloud, Report(), patience_seconds=30.0)
+        made.push([built.two_platforms])
+        made.settled()
+        for installed in (shutil.which("skopeo"), None):
+            before = made.report.checks
+            monkeypatch.setattr("demo.pullers.shutil.which", lambda _name, found=installed: found)
+            Quarantining(made, built.two_platforms).run()
+            checks.append(made.report.checks - before)
+    assert checks[0] == checks[1]
+    assert "skopeo is not installed here, so only these two pull." in capsys.readouterr().out
+
+
 def test_a_cloud_that_does_not_come_up_is_told_with_what_it_said(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()  # where the cloud wants a file
     with pytest.raises(CloudFailed, match=r"(?s)exit code 1\).*IsADirectoryError"), running(tmp_path, rules=RULES):
