@@ -206,6 +206,12 @@ class LedgerError(TaglockError):
     transient = True
 
 
+class UnreadableRow(LedgerError):
+    """A row that this version cannot read: damaged, or written by a newer one. Trying again does not help."""
+
+    transient = False
+
+
 class LedgerConflict(LedgerError):
     """A row changed between reading and writing it."""
 

@@ -18,7 +18,7 @@ from taglock.domain.reference import Digest, LoginServer, Repository, Tag
 from taglock.domain.row import RowKey
 from taglock.domain.rule import Mode
 from taglock.domain.subject import ImageRuns, Subject
-from taglock.errors import LedgerError
+from taglock.errors import UnreadableRow
 
 FORMAT = 1
 _NAMESPACE = UUID("6d1f3f0e-6b0a-5b0e-9a7e-2f6f4f0c7a11")
@@ -203,14 +203,16 @@ def stored(row: Stored) -> bytes:
 
 
 def restored[T: Stored](kind: type[T], body: bytes) -> T:
-    """Return a row from its stored form; raise LedgerError when it is damaged or of a newer version."""
+    """Return a row from its stored form; raise UnreadableRow when it is damaged or of a newer version."""
     try:
         version = _version.decode(body).format
         if version > FORMAT:
-            raise LedgerError(f"a {kind.__name__} row has format {version}, expected at most {FORMAT}: newer version?")
+            raise UnreadableRow(
+                f"a {kind.__name__} row has format {version}, expected at most {FORMAT}: newer version?"
+            )
         row = _decoder(kind).decode(body).row
     except msgspec.MsgspecError as error:
-        raise LedgerError(f"a {kind.__name__} row cannot be read: {error}") from None
+        raise UnreadableRow(f"a {kind.__name__} row cannot be read: {error}") from None
     assert isinstance(row, kind)  # the decoder was built for this type
     return row
 

@@ -1,5 +1,6 @@
 """Repair: the whole plan first, then image by image through the same locking as a push."""
 
+import json
 from copy import replace
 from datetime import timedelta
 
@@ -9,6 +10,9 @@ from localcloud.registry.flags import OPEN
 from localcloud.registry.seeding import Bulk, seed_bulk
 from taglock.adapters.ledger_sqlite import open_sqlite
 from taglock.domain.audit_report import ActionState, AuditVerdict
+from taglock.domain.ledger import release_key
+from taglock.domain.reference import Repository, Tag
+from taglock.domain.row import Upsert
 from taglock.domain.rule import Mode
 from tests.auditing.audit_world import Audits, kinds
 from tests.pushing.images import index, plain
@@ -177,3 +181,14 @@ async def test_after_repair_no_release_loses_a_child_to_a_purge(made: Audits) ->
     store = made.local.emulator.store
     for child in children:
         assert store.manifest(NAME, child.digest).flags.locked
+
+
+async def test_a_release_row_that_cannot_be_read_fails_its_own_repair_and_no_other(made: Audits) -> None:
+    for tag in ("1.0.0", "2.0.0"):
+        made.local.push(tag, plain(tag))
+    key = release_key(made.local.login_server, Repository(NAME), Tag("1.0.0"))
+    await made.local.app.rows.write([Upsert(key, json.dumps({"format": 99, "row": {}}).encode())])
+    report = await made.audit(repair=True)
+    assert made.local.tag_flags("2.0.0") == LOCKED_TAG
+    assert made.local.tag_flags("1.0.0") == OPEN
+    assert report.verdict is AuditVerdict.INCOMPLETE

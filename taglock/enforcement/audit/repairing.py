@@ -30,7 +30,7 @@ from taglock.enforcement.audit.reading_first import ReadingFirst
 from taglock.enforcement.audit.repair import Repair, failed, skipped
 from taglock.enforcement.locking import Budget
 from taglock.enforcement.recording import write
-from taglock.errors import HandOverFailed, InvalidConfiguration, RegistryError
+from taglock.errors import HandOverFailed, InvalidConfiguration, RegistryError, UnreadableRow
 from taglock.ports import Registries, Registry
 
 PAGE = 100
@@ -92,7 +92,7 @@ class RepairPhase:
             return  # an invocation that was killed had done it
         try:
             ended = await _mended(repair, planned)
-        except (RegistryError, HandOverFailed, InvalidConfiguration) as error:
+        except (RegistryError, HandOverFailed, InvalidConfiguration, UnreadableRow) as error:
             ended = failed(planned, str(error))
         await write(repair.app, [Upsert(row.key, stored(ended))])
 
