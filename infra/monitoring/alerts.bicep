@@ -23,6 +23,14 @@ var queries = [
     window: 'PT15M'
   }
   {
+    name: 'act-unfinished'
+    description: 'A quarantine, hold, grant or its end is not as it was asked for and is tried again, or nobody looked at a quarantine in time.'
+    severity: 1
+    query: loadTextContent('queries/act-unfinished.kql')
+    frequency: 'PT5M'
+    window: 'PT5M'
+  }
+  {
     name: 'audit-incomplete'
     description: 'An audit could not read everything (INCOMPLETE).'
     severity: 2

@@ -15,12 +15,14 @@ from handlers.audit_registry import audit_registry, put_back
 from handlers.drift_audit import drift_audit, messages
 from localcloud.faults import Answer, Fault
 from localcloud.tls import Authority
+from taglock.domain.acts.act import ActKind
 from taglock.domain.audit_report import AuditVerdict
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import FindingKind
+from tests.acts.world import ActWorld, acting
 from tests.auditing.audit_world import Audits, audits
 from tests.infra.bicep import INFRA, ROOT, template, unwrapped
-from tests.pushing.images import plain
+from tests.pushing.images import index, plain
 
 QUERIES = INFRA / "monitoring/queries"
 FIELD = re.compile(r"\bline\.(\w+)")
@@ -28,7 +30,7 @@ COMPARED = re.compile(r'tostring\(line\.(\w+)\) (?:==|in) (\("[^)]*"\)|"[^"]*")'
 OF_TELEMETRY = {"duration_ms", "error", "message"}
 TRIGGERS = {path.stem for path in (ROOT / "handlers").glob("*.py")}
 OUTCOMES = {
-    *("locked", "already", "unfinished", "failed", "superseded", "ignored", "rejected", "ended", "error"),
+    *("locked", "already", "unfinished", "failed", "superseded", "ignored", "rejected", "ended", "error", "overdue"),
     *(verdict.lower() for verdict in AuditVerdict),
 }
 
@@ -118,6 +120,42 @@ async def test_a_lock_that_fails_for_good_is_told_as_failed(made: Audits, caplog
     await made.local.deliver(made.local.push("1.0.0", plain("api")))
     assert [line["outcome"] for line in lines(caplog)] == ["failed"]
     assert "LOCK_FAILED" in {finding.kind for finding in await made.local.findings()}
+
+
+@pytest.fixture
+async def acted(trusted: Authority) -> Any:
+    async with acting(trusted) as each:
+        yield each
+
+
+def told_by(query: str, line: Mapping[str, Any]) -> bool:
+    """Tell whether the query about acts finds a line."""
+    text = (QUERIES / query).read_text()
+    (act,) = re.findall(r'extract\(@"(.+?)", 1', text)
+    wanted = {field: set(re.findall(r'"([^"]*)"', values)) for field, values in COMPARED.findall(text)}
+    return bool(re.search(act, line.get("decision", ""))) and all(line.get(field) in wanted[field] for field in wanted)
+
+
+async def test_a_broken_or_overdue_quarantine_is_told(acted: ActWorld, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "taglock")
+    acted.push_index("2.0.0", index(plain("child"), name="root"), plain("child"))
+    refuse = Fault(action=Answer(status=403), method="PATCH", kind="tag", times=2)
+    acted.pushing.emulator.faults.add(refuse)
+    await acted.quarantine("2.0.0", review_by=acted.pushing.clock.now() + timedelta(days=1))
+    await acted.pushing.tick(after=timedelta(minutes=2))
+    assert FindingKind.QUARANTINE_BROKEN in await acted.findings()
+    assert [line["outcome"] for line in lines(caplog) if told_by("act-unfinished.kql", line)] == ["unfinished"]
+    await acted.pushing.tick(after=timedelta(hours=2))
+    await acted.pushing.tick(after=timedelta(days=2))
+    assert FindingKind.QUARANTINE_OVERDUE in await acted.findings()
+    found = [line["outcome"] for line in lines(caplog) if told_by("act-unfinished.kql", line)]
+    assert found == ["unfinished", "overdue"]
+
+
+def test_the_alert_about_acts_knows_every_act() -> None:
+    text = (QUERIES / "act-unfinished.kql").read_text()
+    (names,) = re.findall(r"\^\(([a-z|]+)\) ", text)
+    assert set(names.split("|")) == set(ActKind)
 
 
 def test_an_audit_is_late_unless_one_ended_with_any_verdict() -> None:

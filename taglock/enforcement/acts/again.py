@@ -32,11 +32,12 @@ async def resume(app: Enforcement, kept: Kept, due: ActDue, work: Work) -> Seque
     if act.phase is Phase.ENDING:
         ended, targets = await end_pass(app, act, occasion, await read_targets(app, act.id))
         return [_handled(ended, targets, occasion, complete=ended.phase is Phase.ENDED)]
-    act = await tell_overdue(app, act)
+    was_told, act = act.overdue_told, await tell_overdue(app, act)
+    overdue = [_overdue(act, occasion)] if act.overdue_told and not was_told else []
     if due.purpose is Purpose.LOOK and act.phase is Phase.OPEN:
         await write(app, _looked(app, act))
-        return []
-    return await _tighten(app, act, occasion)
+        return overdue
+    return [*overdue, *await _tighten(app, act, occasion)]
 
 
 async def reassert(app: Enforcement, act_id: str) -> Sequence[Handled]:
@@ -73,6 +74,18 @@ def _looked(app: Enforcement, act: Act) -> Sequence[Change]:
     if act.review_by is None or act.overdue_told:
         return due_ended(act)
     return due_changes(look_again(act, act.review_by, now=app.clock.now()))
+
+
+def _overdue(act: Act, occasion: Occasion) -> Handled:
+    """Return what the log tells, once, of a quarantine that nobody has looked at in time: alerts read the log."""
+    return Handled(
+        trigger=occasion.trigger,
+        outcome="overdue",
+        event_id=act.id,
+        image=str(act.places[0]),
+        decision=f"{act.kind} {act.phase}",
+        problems=(f"nobody looked at it by {act.review_by}; it stays until a person lifts it",),
+    )
 
 
 def _handled(act: Act, targets: Sequence[ActTarget], occasion: Occasion, *, complete: bool) -> Handled:
