@@ -1,6 +1,7 @@
 """The requests and answers that documents show, read as a person would copy them."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ CURL = re.compile(r'curl [^\n]*?"\$APP/api/([^"\s]+)"((?:(?!\ncurl|```).)*)', re
 DATA = re.compile(r"-d '([^']*)'")
 POWERSHELL = re.compile(r"""Invoke-RestMethod -Method (\w+) -Uri "\$App/api/([^"\s]+)"(?:[^\n]*?-Body '([^']*)')?""")
 CONTINUED = "`\n"
-FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,15 @@ def of_page(file: str) -> Iterator[Shown]:
         if language == "powershell":
             for method, path, body in POWERSHELL.findall(text.replace(CONTINUED, "")):
                 yield Shown(where=file, method=method.upper(), path=path.partition("?")[0], body=body or None)
+
+
+def commands_of(file: str) -> list[list[str]]:
+    """Return the arguments of each `python -m taglock` that a page shows, in its blocks and within its text."""
+    text = (ROOT / file).read_text()
+    shown = [line for _, block in FENCED.findall(text) for line in block.splitlines()]
+    shown += re.findall(r"`([^`]+)`", FENCED.sub("", text))
+    found = [shlex.split(each.partition("   #")[0])[3:] for each in shown if "python -m taglock " in each]
+    return [each for each in found if each]
 
 
 def answers(file: str) -> list[bytes]:

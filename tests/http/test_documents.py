@@ -1,10 +1,12 @@
 """What documents show of the HTTP functions is what the app takes and answers."""
 
+import argparse
 import re
 
 import msgspec
 import pytest
 
+from taglock.__main__ import COMMANDS
 from taglock.domain.acts.answer import ManyRetired
 from taglock.domain.http.answers import ActBody, ActsBody
 from taglock.domain.http.operations import OPERATIONS
@@ -13,7 +15,7 @@ from taglock.domain.ledger import FindingKind
 from taglock.errors import InvalidRequest, Refusal
 from tests.architecture.sources import ROOT
 from tests.documents.pages import page
-from tests.http.documented import Shown, answers, of_page, of_rest_client, operation_of, read_body
+from tests.http.documented import Shown, answers, commands_of, of_page, of_rest_client, operation_of, read_body
 
 REQUESTS = "docs/requests.http"
 PAGES = ("docs/quarantine.md", "docs/runbook.md")
@@ -68,6 +70,16 @@ def test_every_kind_of_finding_has_an_entry_in_the_runbook() -> None:
 def test_every_type_of_problem_is_explained() -> None:
     explained = set(re.findall(r"`([a-z-]+)`", page("docs/http.md")))
     assert {*TITLES, *(str(each) for each in Refusal)} <= explained
+
+
+@pytest.mark.parametrize("arguments", [each for file in PAGES for each in commands_of(file)], ids=" ".join)
+def test_every_command_that_is_shown_has_the_options_that_it_takes(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers(required=True)
+    for command in COMMANDS:
+        command.add_to(subparsers)
+    if "--help" not in arguments and len(arguments) > 1:
+        parser.parse_args(arguments)
 
 
 def test_az_updates_name_a_tag_a_digest_or_a_whole_repository() -> None:
