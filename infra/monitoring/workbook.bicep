@@ -1,4 +1,4 @@
-// The workbook shows what the log lines tell today; docs/deploy.md says what waits for metrics.
+// The workbook shows what the log lines tell, and metrics where telemetry is on (docs/telemetry.md).
 param location string
 param tags object
 param componentId string

@@ -19,6 +19,7 @@ from taglock.domain.acts.act import ActKind
 from taglock.domain.audit_report import AuditVerdict
 from taglock.domain.handled import Handled
 from taglock.domain.ledger import FindingKind
+from taglock.domain.measure import MEASURES
 from tests.acts.world import ActWorld, acting
 from tests.auditing.audit_world import Audits, audits
 from tests.infra.bicep import INFRA, ROOT, template, unwrapped
@@ -191,6 +192,20 @@ def test_the_workbook_is_well_formed_and_its_names_are_unique() -> None:
     assert {item["type"] for item in items} == {1, 3, 9}  # text, query, parameters
     parameters = {each["name"] for item in items if item["type"] == 9 for each in item["content"]["parameters"]}
     assert {item["content"].get("timeContextFromParameter") for item in items if item["type"] == 3} == parameters
+
+
+@every_query
+def test_a_query_reads_metrics_and_attributes_that_are_told(name: str, text: str) -> None:
+    measures = {measure.name: measure for measure in MEASURES}
+    asked = re.findall(r'name == "([^"]+)"', text)
+    assert set(asked) <= measures.keys(), name
+    told = {attribute for each in asked for attribute in measures[each].attributes}
+    assert set(re.findall(r'customDimensions\["([^"]+)"\]', text)) <= told, name
+
+
+def test_the_workbook_shows_locks_time_findings_coverage_and_throttling() -> None:
+    wanted = {"locks-per-day", "time-to-lock", "findings-by-kind", "coverage", "throttling"}
+    assert wanted <= {item["name"] for item in workbook()["items"]}
 
 
 def test_queries_are_files_of_their_own() -> None:
