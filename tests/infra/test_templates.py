@@ -116,6 +116,23 @@ def test_only_event_grid_and_named_ranges_reach_the_app() -> None:
     assert site["ipSecurityRestrictionsDefaultAction"] == "Deny"
     (rule,) = template("app/function-app.bicep").value("eventGridOnly")
     assert (rule["tag"], rule["ipAddress"], rule["action"]) == ("ServiceTag", "AzureEventGrid", "Allow")
+    text = template("app/function-app.bicep").text
+    assert "ipSecurityRestrictions: concat(eventGridOnly, operators)" in text
+    assert "var operators = [for (range, i) in operatorRanges:" in text
+    assert template("main.bicep").declared("parameters")["operatorRanges"]["default"] == ""
+
+
+def test_outgoing_connections_are_private_only_where_a_subnet_is_named() -> None:
+    text = template("app/function-app.bicep").text
+    assert "virtualNetworkSubnetId: empty(outboundSubnetId) ? null : outboundSubnetId" in text
+    assert template("main.bicep").declared("parameters")["outboundSubnetId"]["default"] == ""
+
+
+@pytest.mark.parametrize(("name", "parameter"), [("registry", "registries"), ("site", "sites")])
+def test_what_lies_elsewhere_is_deployed_to_its_own_subscription_and_group(name: str, parameter: str) -> None:
+    text = template("main.bicep").text.partition(f"module {name} ")[2].partition("params:")[0]
+    assert f"for id in {parameter}:" in text
+    assert "scope: resourceGroup(split(id, '/')[2], split(id, '/')[4])" in text
 
 
 def test_pipelines_send_to_the_inbound_topic_only_and_the_app_to_the_outbound_one() -> None:
