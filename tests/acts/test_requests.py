@@ -1,10 +1,16 @@
 """What a quarantine asks of the registry, counted with a warm token."""
 
 import asyncio
+from collections.abc import Sequence
+from copy import replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from tests.acts.world import ActWorld
+from localcloud.registry.server import Registry as Emulator
+from taglock.domain.row import Change, Row, RowKey
+from tests.acts.world import ActWorld, Rows
 from tests.pushing.images import index, plain
 
 
@@ -88,6 +94,41 @@ async def test_nothing_is_asked_below_the_root_until_its_tags_are_unreadable(mad
     assert [kind.split()[0] for kind in before_children] == ["GET", "GET", "GET", "PATCH", "PATCH"]
     first_child = min(seen.index(each) for each in seen if each[1] in {image.digest for image in images})
     assert first_child == len(before_children)
+
+
+@dataclass
+class Witness:
+    """A ledger that remembers, for each of its writes, how many updates the registry had seen."""
+
+    inner: Rows
+    emulator: Emulator
+    updates_before: list[int] = field(default_factory=list)
+
+    async def read(self, keys: Sequence[RowKey]) -> Sequence[Row | None]:
+        return await self.inner.read(keys)
+
+    async def scan(self, partition: str, **range_: Any) -> Sequence[Row]:
+        return await self.inner.scan(partition, **range_)
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        seen = self.emulator.traffic.remembered
+        self.updates_before.append(sum(each.kind.startswith("PATCH") for each in seen))
+        await self.inner.write(changes)
+
+
+@pytest.mark.parametrize("tags", [1, 20])
+async def test_one_write_of_the_ledger_comes_before_the_first_update(made: ActWorld, tags: int) -> None:
+    await warm(made)
+    images = [plain("amd64"), plain("arm64")]
+    root = index(*images)
+    made.push_index("2.0.0", root, *images)
+    for number in range(1, tags):
+        made.push(f"2.0.{number}", root)
+    witness = Witness(made.rows, made.pushing.emulator)
+    made.pushing.app = replace(made.pushing.app, rows=witness)
+    assert (await made.quarantine("2.0.0")).complete
+    assert witness.updates_before.count(0) == 1
+    assert witness.updates_before[1] >= tags + 1  # the root and all its tags, before anything else is written
 
 
 async def test_a_hundred_quarantines_at_once_are_all_complete(made: ActWorld) -> None:
