@@ -14,7 +14,7 @@ MEANINGS: Mapping[str, str] = {
     "CLOSURE_UNKNOWN": ("the registry does not name the children of an index, and its content may not be read"),
     "COVERAGE_GAP": "something in a registry could not be looked at",
     "DEPLOYMENT_AMBIGUOUS": "a tag moved after it was deployed: another digest than the recorded one may run",
-    "EVENT_MISSED": "a release that no event announced",
+    "EVENT_MISSED": "a release that no event announced, or a tag that left a quarantine unheard",
     "GRANT_OVERDUE": "the time of a grant has passed, and not everything is locked again",
     "LOCK_FAILED": "a lock could not be finished within 24 hours",
     "LOOSENED": "an attribute that was proved off is on again",

@@ -338,6 +338,17 @@ async def test_what_moved_or_is_gone_while_it_is_unlocked_is_not_told(made: Meet
     assert made.acts.tag_flags("1.0.0") == OPEN
 
 
+async def test_a_grant_that_outlives_its_time_stays_told_after_an_audit(made: Meeting) -> None:
+    await made.released("1.0.0")
+    await unlocked(made.acts, "1.0.0")
+    made.acts.pushing.emulator.faults.add(Fault(action=faults.Answer(status=503), method="PATCH", times=None))
+    await made.acts.pushing.tick(after=HOUR)
+    assert kinds(await made.audit()) == ["GRANT_OVERDUE"]
+    made.acts.pushing.emulator.faults.clear()
+    await made.acts.settle()
+    assert (await made.audit()).verdict is AuditVerdict.CLEAN
+
+
 async def test_after_a_grant_the_audit_watches_again(made: Meeting) -> None:
     await made.released("1.0.0")
     answer = await unlocked(made.acts, "1.0.0")
