@@ -30,7 +30,8 @@ def still_wanted(act: Act, target: ActTarget, marks: Marks | None) -> Off:
 
 def change_of(target: ActTarget, marks: Marks | None, *, locked: Off, observed: Off) -> Change:
     """Return what somebody else did to a target while the act was open; under a grant, only to what the act wants."""
-    found = changed_meanwhile(observed, prior=prior_of(target, marks), wanted_now=wanted(locked, marks) | target.want)
+    acts = wanted(NOTHING_OFF, marks) | target.want
+    found = changed_meanwhile(observed, prior=prior_of(target, marks), acts=acts, locked=wanted(locked, marks))
     if marks is not None and (marks.grant is not None or marks.retired is not None):
         return Change(turned_on=found.turned_on & target.want, turned_off=NOTHING_OFF)
     return found

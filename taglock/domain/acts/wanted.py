@@ -52,10 +52,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.turned_on or self.turned_off)
 
 
-def changed_meanwhile(observed: Off, *, prior: Off, wanted_now: Off) -> Change:
+def changed_meanwhile(observed: Off, *, prior: Off, acts: Off, locked: Off) -> Change:
     """Compare what a target shows with what it should, while the act is still open.
 
-    `wanted_now` includes what the act itself wants. What is wanted may be off whenever it was turned off, and what was
-    off before may not be on.
+    `acts` is what acts want, this one included, and `locked` what is locked beside them. That may be off whenever it
+    was turned off; on again it is drift, which need not have come meanwhile, and ending the act locks it anyway.
     """
-    return Change(turned_on=(prior | wanted_now) - observed, turned_off=observed - (prior | wanted_now))
+    return Change(turned_on=(prior | acts) - observed, turned_off=observed - (prior | acts | locked))
