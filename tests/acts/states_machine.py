@@ -1,89 +1,44 @@
 """People, a clock, an outsider and crashes, drawn by Hypothesis; after every step the registry shows what it should."""
 
-import asyncio
-import ssl
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+import json
+from contextlib import suppress
 from copy import replace
-from dataclasses import dataclass
-from datetime import timedelta
 
-import aiohttp
 from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
+from handlers.image_deployed import image_deployed
 from localcloud.registry.content import Manifest
-from localcloud.registry.flags import Change
 from localcloud.registry.refusals import Refusal as Refused
-from localcloud.tls import Authority
-from taglock.domain.acts.act import Act, ActKind, Phase
+from taglock.domain.acts.act import ActKind, Phase
 from taglock.domain.acts.answer import ActAnswer
 from taglock.domain.attributes import IMMUTABLE, UNDELETABLE
-from taglock.domain.http.queries import ActsQuery
-from taglock.domain.ledger import ActDue, Purpose
 from taglock.domain.rule import RuleSet
-from taglock.enforcement.acts.listing import listed
-from taglock.errors import ActRefused, InvalidConfiguration, Refusal, TaglockError
+from taglock.errors import InvalidConfiguration
 from tests.acts.loosened import HALF_AN_HOUR, accepted, ended, retired, unlocked
-from tests.acts.states_model import DELETE, NOTHING, WRITE_AND_DELETE, Facts, Grant, Hold, Off
-from tests.acts.world import ACCEPT, ActWorld, Killed, acting
-from tests.pushing.images import index, plain
+from tests.acts.states_model import DELETE, NOTHING, WRITE_AND_DELETE, Grant, Hold, Off
+from tests.acts.states_world import CHILDREN, IMAGES, Drawn, Watched
+from tests.acts.world import Killed
 from tests.pushing.world import ORIGIN, REPOSITORY, RULES
 
-LEAVES = [plain("a"), plain("b"), plain("c")]
-IMAGES = [*LEAVES, index(LEAVES[0], LEAVES[1], name="ab"), index(LEAVES[1], LEAVES[2], name="bc")]
-IMAGES.append(index(IMAGES[3], LEAVES[2], name="nested"))
-NAMES = {image.digest: name for image, name in zip(IMAGES, ("a", "b", "c", "ab", "bc", "nested"), strict=True)}
-CHILDREN = {
-    IMAGES[3].digest: (LEAVES[0].digest, LEAVES[1].digest),
-    IMAGES[4].digest: (LEAVES[1].digest, LEAVES[2].digest),
-    IMAGES[5].digest: (IMAGES[3].digest, LEAVES[2].digest),
-}
 RELEASES = ("1.0.0", "1.1.0")
 TAGS = (*RELEASES, "dev", "edge")
 NO_RULES = RULES.replace("prod/**", "other/**")
-TICK = timedelta(seconds=31)
-"""Longer than the lease of a call that died."""
-MOST_TICKS = 40
-
-Crash = tuple[str, int] | None
-"""Where the process dies, and before or after how many requests or writes."""
 crashes = st.one_of(st.none(), st.none(), st.tuples(st.sampled_from(["before", "after", "write"]), st.integers(0, 14)))
 STEPS = (
     *("push", "push", "push", "quarantine", "quarantine", "lift", "lift", "hold", "end_hold", "unlock", "unlock"),
-    *("end_unlock", "retire", "overwrite", "accept", "time_passes", "time_passes", "the_rules_change"),
+    *("end_unlock", "retire", "overwrite", "accept", "time_passes", "time_passes", "the_rules_change", "deploy"),
+    *("audit", "audit"),
     *("an_outsider_turns_on", "an_outsider_turns_on", "an_outsider_turns_off", "delete_a_tag", "delete_a_manifest"),
 )
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """What Hypothesis drew for one step; each takes what it needs."""
-
-    which: int
-    other: int
-    flag: bool
-    crash: Crash
 
 
 drawn = st.builds(Drawn, which=st.integers(0, 60), other=st.integers(0, 60), flag=st.booleans(), crash=crashes)
 
 
-class Acts(RuleBasedStateMachine):
+class Acts(Watched):
     """One repository, its facts as people know them, and the app that may die at any request and any write."""
-
-    def __init__(self, authority: Authority) -> None:
-        super().__init__()
-        self.runner = asyncio.Runner()
-        self.stack = AsyncExitStack()
-        self.made: ActWorld = self.runner.run(self.stack.enter_async_context(acting(authority)))
-        self.facts = Facts(children=CHILDREN)
-        self.rule_file = "there"
-
-    def teardown(self) -> None:
-        self.runner.run(self.stack.aclose())
-        self.runner.close()
 
     # -- those who push ---------------------------------------------------------------------------------------------
 
@@ -95,8 +50,9 @@ class Acts(RuleBasedStateMachine):
     def somebody_does(self, what: str, draw: Drawn) -> None:
         """One step; a rule for each would be drawn too unevenly for short runs."""
         needed = {"lift": self.facts.quarantines, "end_hold": self.facts.holds, "end_unlock": self.facts.grants}
-        needed |= {"accept": self._moved(), "push": {"any": 0}, "time_passes": {"any": 0}}
-        if needed.get(what, self.facts.tags):
+        needed |= {"accept": self._moved(), "push": {"any": 0}, "time_passes": {"any": 0}, "audit": {"any": 0}}
+        waits = self.facts.pending and what in ("retire", "unlock", "accept", "overwrite", "audit")
+        if needed.get(what, self.facts.tags) and not waits:
             getattr(self, what)(draw)
 
     def push(self, draw: Drawn) -> None:
@@ -114,8 +70,8 @@ class Acts(RuleBasedStateMachine):
         done = self._run(lambda: self.made.pushing.deliver(event), draw.crash)
         if isinstance(done, Killed):
             self._run(lambda: self.made.pushing.deliver(event))
-        if tag in RELEASES and self.rule_file == "there" and not granted:
-            self.facts.released(tag, image.digest)
+        if tag in RELEASES and self.rule_file == "there":
+            self.facts.pushed(tag, image.digest)
         self._settled()
 
     def _pushed(self, tag: str | None, image: Manifest) -> str | None:
@@ -130,13 +86,20 @@ class Acts(RuleBasedStateMachine):
         except Refused as refused:
             note(f"refused: {refused}")
             return None
+        if image.digest not in self.facts.present and self.facts.covered(image.digest):
+            self.facts.meddled.add(
+                image.digest
+            )  # an outsider deleted it, and it is there again: the next audit sees it
         self.facts.present.add(image.digest)
         if tag is not None:
+            self.facts.given_up.discard(tag)
             self.facts.tags[tag] = image.digest
         return self.made.pushing.pushed[-1] if len(self.made.pushing.pushed) > before else ""
 
     def the_rules_change(self, draw: Drawn) -> None:
         """Let the rules protect, protect nothing here, or be broken."""
+        if self.facts.pending or self.facts.grants:
+            return  # what waits is decided by the rules that are there then
         self.rule_file = ("there", "none", "broken")[draw.which % 3]
         if self.rule_file == "broken":
             self.made.pushing.app = replace(self.made.pushing.app, rules=_broken)
@@ -259,15 +222,66 @@ class Acts(RuleBasedStateMachine):
         known = self.facts.releases
         return {tag: root for tag, root in self.facts.tags.items() if known.get(tag, root) != root}
 
+    # -- those who run and those who look ----------------------------------------------------------------------------
+
+    def deploy(self, draw: Drawn) -> None:
+        """Let one of two workloads run something; no rule locks what runs."""
+        digest, workload = self._one(self.facts.present, draw.which), f"shop-{draw.flag}"
+        image = f"{self.made.pushing.login_server}/{REPOSITORY}@{digest}"
+        now = self.made.later(seconds=1)
+        event = {
+            "specversion": "1.0",
+            "id": f"{workload} at {now.isoformat()}",
+            "source": "/pipelines/shop",
+            "type": "Taglock.ImageDeployed",
+            "time": now.isoformat(),
+            "data": {"workload": workload, "images": [image], "environment": "production"},
+        }
+        for crash in (draw.crash, None):
+            if not isinstance(
+                self._run(lambda: image_deployed(self.made.pushing.app, json.dumps(event)), crash), Killed
+            ):
+                break
+        self.facts.workloads[workload] = digest
+        self._settled()
+
+    def audit(self, draw: Drawn) -> None:
+        """Audit the registry; with repair, what releases and acts want is locked again."""
+        repair = draw.flag
+        self.runner.run(self._audited(repair=repair))
+        if repair and self.rule_file == "there":
+            self._missed_are_released()
+        self._settle()
+        for target in list(self.facts.meddled):
+            wanted = self.facts.quarantined(target)
+            if repair and self.facts.grant_of(target) is None:
+                wanted |= self.facts.held(target)
+                wanted |= self.facts.recorded(target) if self.rule_file == "there" else NOTHING
+            assert wanted <= self._shown(target), f"an audit left {target} as {self._shown(target)}"
+            if self._shown(target) == self.facts.expected(target):
+                self.facts.meddled.discard(target)
+        for target in [each for each in self.facts.loosened if repair and each not in self._moved()]:
+            recorded = self.facts.recorded(target)
+            if self.rule_file == "there" or recorded <= self._shown(target):  # else the audit may leave it
+                self.facts.lock_also(target, recorded)
+        self._settled()
+
+    def _missed_are_released(self) -> None:
+        """What was pushed while no rule wanted it is a release now, unless it was given up."""
+        for tag in RELEASES:
+            unknown = tag in self.facts.tags and tag not in self.facts.releases and tag not in self.facts.given_up
+            if unknown and self.facts.grant_of(tag) is None:
+                self.facts.released(tag, self.facts.tags[tag])
+
     # -- everybody else ---------------------------------------------------------------------------------------------
 
     def time_passes(self, draw: Drawn) -> None:
         """Let time pass, and the timer fire once."""
         self.made.later(minutes=draw.which % 40 + 1)
         killed = isinstance(self._run(self._tick, draw.crash), Killed)
-        self._time_is_over()
-        if not killed:
-            self.check()  # no grant outlives its time by more than this tick
+        ended = self._time_is_over()
+        for target in () if killed else ended:  # no grant outlives its time by more than this tick
+            assert self.facts.base.get(target, NOTHING) <= self._shown(target), target
         self._settled()
 
     def an_outsider_turns_on(self, draw: Drawn) -> None:
@@ -328,169 +342,6 @@ class Acts(RuleBasedStateMachine):
 
     def _deleted(self, target: str) -> None:
         self.facts.gone(target)
-
-    # -- what must be -----------------------------------------------------------------------------------------------
-
-    def check(self) -> None:
-        """Compare every attribute with the facts, and pull what nobody may pull."""
-        facts = self.facts
-        store = self.made.pushing.emulator.store.repositories.get(REPOSITORY)
-        assert store is None or set(store.tags) == set(facts.tags)
-        different = {
-            NAMES.get(target, target): (sorted(self._shown(target)), "expected", sorted(facts.expected(target)))
-            for target in facts.targets()
-            if target not in facts.meddled and self._shown(target) != facts.expected(target)
-        }
-        assert not different, different
-        unlocked = {
-            NAMES.get(target, target)
-            for target in facts.targets()
-            if target not in facts.meddled | facts.loosened and facts.grant_of(target) is None
-            if not facts.recorded(target) <= self._shown(target)
-        }
-        assert not unlocked, f"wanted and off-lock: {unlocked}"
-        closed = [each for each in facts.targets() if facts.quarantined(each) and each not in facts.meddled]
-        pulled = [each for each in self.runner.run(self._pulls(closed)) if facts.tags.get(each) not in facts.meddled]
-        assert not pulled, f"pulled under quarantine: {pulled}"
-
-    async def _pulls(self, references: list[str]) -> list[str]:
-        """Return which of some tags and digests somebody who may pull everything gets."""
-        context = ssl.create_default_context()  # trusts SSL_CERT_FILE
-        if not references:
-            return []
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
-            headers = {"Accept": ACCEPT, "Authorization": f"Bearer {await self.made._token(session, REPOSITORY)}"}
-            got = []
-            for reference in references:
-                url = f"https://{self.made.pushing.login_server}/v2/{REPOSITORY}/manifests/{reference}"
-                async with session.get(url, headers=headers) as answer:
-                    assert answer.status in (200, 405), await answer.text()
-                    got += [reference] if answer.status == 200 else []
-            return got
-
-    def _shown(self, target: str) -> Off:
-        store = self.made.pushing.emulator.store
-        found = store.manifest(REPOSITORY, target) if ":" in target else store.tag(REPOSITORY, target)
-        flags = found.flags
-        return frozenset(name for name in ("delete", "write", "read", "list") if not getattr(flags, name))
-
-    def _set(self, target: str, attribute: str, value: bool) -> None:
-        store = self.made.pushing.emulator.store
-        change = Change(flags={attribute: value}, quarantine={})
-        if ":" in target:
-            store.change_manifest(REPOSITORY, target, change)
-        else:
-            store.change_tag(REPOSITORY, target, change)
-
-    # -- dying, and going on ----------------------------------------------------------------------------------------
-
-    def _run[T](self, call: Callable[[], Awaitable[T]], crash: Crash = None) -> T | Killed | ActRefused:
-        """Make a call that may die; a refusal is an answer."""
-
-        async def made() -> T | Killed | ActRefused:
-            try:
-                if crash is not None:
-                    self._let_die(*crash)
-                return await call()
-            except Killed as killed:
-                return killed
-            except ActRefused as refused:
-                note(f"refused: {refused}")
-                return refused
-            except BaseExceptionGroup as group:
-                if group.split(Killed)[1] is None:
-                    return Killed()
-                raise
-            finally:
-                self.made.restarted()
-
-        return self.runner.run(made())
-
-    def _let_die(self, where: str, number: int) -> None:
-        if where == "write":
-            self.made.rows.die_before_write = number
-        else:
-            self.made.dying(number, after=where == "after")
-
-    async def _tick(self) -> None:
-        await self.made.pushing.tick()
-
-    def _settled(self, *, at_least: int = 0) -> None:
-        self._settle(at_least=at_least)
-        self._time_is_over()
-        self.check()
-
-    def _settle(self, *, at_least: int = 0) -> None:
-        """Let the timer fire until only what waits for its time is left."""
-        for tick in range(MOST_TICKS):
-            if tick >= at_least and not self.runner.run(self._unfinished()):
-                return
-            self.runner.run(self.made.pushing.tick(after=TICK))
-        raise AssertionError(f"work is still due: {self.runner.run(self._unfinished())}")
-
-    async def _unfinished(self) -> list[str]:
-        now = self.made.pushing.clock.now()
-        return [
-            f"{due.subject}: {due.reason}"
-            for due in await self.made.due()
-            if due.due_at <= now or not (isinstance(due.subject, ActDue) and due.subject.purpose is Purpose.LOOK)
-        ]
-
-    def _time_is_over(self) -> None:
-        now = self.made.pushing.clock.now()
-        for act in [act for act, grant in self.facts.grants.items() if grant.ends <= now]:
-            self.facts.relocked(act)
-
-    # -- acts by name -----------------------------------------------------------------------------------------------
-
-    def _begun(self, kind: ActKind, call: Callable[[], Awaitable[ActAnswer]], crash: Crash) -> "Begun":
-        """Begin an act, perhaps die, and return the acts that are there once due work is done."""
-        before = {act.id for act in self.runner.run(self._acts(kind))}
-        try:
-            answer = self._run(call, crash)
-        except TaglockError as error:
-            raise AssertionError(f"{type(error).__name__}: {error}") from error
-        done = answer if isinstance(answer, ActAnswer) else None
-        self._settle()
-        acts = self.runner.run(self._acts(kind))
-        new = [act for act in acts if act.id not in before and act.phase is not Phase.ENDING]
-        assert len(new) <= 1
-        assert done is not None or isinstance(answer, Killed) or not new
-        return Begun(done, new)
-
-    def _ended(
-        self, kind: ActKind, act: str, call: Callable[[], Awaitable[ActAnswer]], about: tuple[set[str], Drawn]
-    ) -> bool:
-        """End an act, perhaps die, and tell whether it has ended once due work is done."""
-        targets, draw = about
-        answer = self._run(call, draw.crash)
-        if isinstance(answer, ActRefused):
-            assert answer.refusal is Refusal.CHANGED_MEANWHILE
-            assert not draw.flag
-            assert targets & self.facts.meddled, str(answer)
-        self._settle()
-        phase = self.runner.run(self._act(kind, act)).phase
-        assert phase in (Phase.OPEN, Phase.ENDED)
-        assert phase is Phase.ENDED or not isinstance(answer, ActAnswer)
-        return phase is Phase.ENDED
-
-    async def _acts(self, kind: ActKind) -> tuple[Act, ...]:
-        return (await listed(self.made.pushing.app, kind, ActsQuery(limit=1000))).acts
-
-    async def _act(self, kind: ActKind, act_id: str) -> Act:
-        return (await self.made.shown(act_id, kind)).act
-
-    def _one(self, found: "object", which: int) -> str:
-        names = sorted(found)  # type: ignore[call-overload]
-        return str(names[which % len(names)])
-
-
-class Begun:
-    """What was answered, if the process lived, and the new acts."""
-
-    def __init__(self, answer: ActAnswer | None, new: list[Act]) -> None:
-        self.answer = answer
-        self.new = new
 
 
 def _broken() -> RuleSet:

@@ -46,11 +46,18 @@ class Facts:
     releases: dict[str, str] = field(default_factory=dict)
     locked: set[str] = field(default_factory=set)
     """Manifests that were locked for a release, until somebody retires or replaces it."""
-    running: set[str] = field(default_factory=set)
+    workloads: dict[str, str] = field(default_factory=dict)
+    """What each workload runs."""
+    given_up: set[str] = field(default_factory=set)
+    """Tags that were retired and not pushed since."""
     quarantines: dict[str, str] = field(default_factory=dict)
     """The roots of open quarantines, by act."""
     holds: dict[str, Hold] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
+    """Pushed releases that wait, as due work, for something of them that is unlocked."""
+    suspended: set[str] = field(default_factory=set)
+    """Tags that a rule protects and that were pushed while they were unlocked."""
     meddled: set[str] = field(default_factory=set)
     """What an outsider changed under an act: nothing is promised until it is made good."""
     loosened: set[str] = field(default_factory=set)
@@ -101,6 +108,10 @@ class Facts:
             return WRITE_AND_DELETE if target in self.releases else NOTHING
         return DELETE if target in self.locked or target in self.reach(self.releases.values()) else NOTHING
 
+    def may_wait(self, target: str) -> bool:
+        """Tell whether a target's lock is due work, so that the end of an act may turn it on until then."""
+        return any(target == tag or target in self.closure(root) for tag, root in self.pending.items())
+
     def expected(self, target: str) -> Off:
         """Return what must be off on a target, and nothing else may."""
         grant = self.grant_of(target)
@@ -110,7 +121,7 @@ class Facts:
     def kept(self, tag: str, root: str) -> set[str]:
         """Return the targets of an image that somebody else wants as they are."""
         closure = self.closure(root)
-        roots = {digest for digest in self.running if digest != root}
+        roots = {digest for digest in self.workloads.values() if digest != root}
         roots |= {digest for digest in self.locked if digest in self.children and digest not in closure}
         roots |= {digest for name, digest in self.releases.items() if name != tag}
         others = self.reach(roots)
@@ -120,11 +131,32 @@ class Facts:
 
     def released(self, tag: str, digest: str) -> None:
         """A release was locked, apart from what is unlocked for a time."""
+        self.given_up.discard(tag)
         self.releases[tag] = digest
         self.lock_also(tag, WRITE_AND_DELETE)
         for each in self.closure(digest):
             self.locked.add(each)
             self.lock_also(each, DELETE)
+
+    def pushed(self, tag: str, digest: str) -> None:
+        """The rules looked at a tag that they protect."""
+        if self.grant_of(tag) is not None:
+            self.suspended.add(tag)
+        elif any(self.grant_of(each) for each in self.closure(digest)):
+            self.waits(tag, digest)
+        else:
+            self.released(tag, digest)
+
+    def waits(self, tag: str, digest: str) -> None:
+        """A release was pushed of which something is unlocked: the rest is locked, all of it later.
+
+        An index is never locked over a child that is not.
+        """
+        self.pending[tag] = digest
+        self.lock_also(tag, WRITE_AND_DELETE)
+        for each in self.closure(digest):
+            if not any(self.grant_of(below) for below in self.closure(each)):
+                self.lock_also(each, DELETE)
 
     def lock_also(self, target: str, off: Off) -> None:
         """More is off on a target, whatever was."""
@@ -151,12 +183,16 @@ class Facts:
         grant = self.grants.pop(act)
         now_at = self.tags.get(grant.tag)
         left: set[str] = set()
-        if grant.tag in grant.shows and now_at not in (None, grant.root) and grant.tag in self.releases:
+        if grant.tag in grant.shows and now_at is not None and grant.tag not in self.releases:
+            if grant.tag in self.suspended:
+                self.pushed(grant.tag, now_at)
+        elif grant.tag in grant.shows and now_at not in (None, grant.root):
             self.released(grant.tag, str(now_at))
             old = {each for each in grant.shows if each != grant.tag}
             roots = {digest for digest in self.locked if digest in self.children and digest not in old}
-            still = self.reach(roots | self.running | set(self.releases.values()))
+            still = self.reach(roots | set(self.workloads.values()) | set(self.releases.values()))
             left = {each for each in old if each not in still and not self.covered(each)}
+        self.suspended.discard(grant.tag)
         for target, shown in grant.shows.items():
             if target in left:
                 self.base[target] = shown
@@ -173,12 +209,12 @@ class Facts:
             self.loosened.discard(target)
         if tag not in kept:
             self.releases.pop(tag, None)
+            self.given_up.add(tag)
 
     def gone(self, target: str) -> None:
         """A tag or manifest was deleted."""
         self.tags.pop(target, None)
         self.present.discard(target)
-        for forgotten in (self.base,):
-            forgotten.pop(target, None)
+        self.base.pop(target, None)
         self.meddled.discard(target)
         self.loosened.discard(target)

@@ -15,6 +15,7 @@ from tests.acts.states_machine import Acts
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a failure is made smaller first
 def test_the_laws_of_acts_hold_whatever_happens(authority: Authority) -> None:
     run_state_machine_as_test(
         lambda: Acts(authority),  # type: ignore[arg-type]  # anything that makes a machine will do
