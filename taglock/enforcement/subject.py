@@ -224,8 +224,7 @@ class _SubjectLock:
             return relate(self._subject, known.release, plan)
         relation = relate_running(self._subject, plan, release=known.release, proof=known.proof)
         # A proved root does not tell of referrers, or of a tag, that are still to be locked: due work goes on.
-        unfinished = known.due is not None or self._waits_for is not None
-        return Relation.FRESH if relation is Relation.DUPLICATE and unfinished else relation
+        return Relation.FRESH if relation is Relation.DUPLICATE and known.due is not None else relation
 
     @property
     def _known(self) -> Known:

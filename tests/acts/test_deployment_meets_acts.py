@@ -172,6 +172,17 @@ async def test_an_unlocked_tag_that_is_deployed_stays_unlocked_while_its_new_dig
 # -- retirement ---------------------------------------------------------------------------------------------------
 
 
+async def test_a_deployment_before_the_retirement_locks_the_digest_that_another_release_keeps(made: ActWorld) -> None:
+    for tag in ("1.0.0", "1.0.1"):
+        await made.pushing.deliver(made.push(tag, BAD))
+    earlier = event(made, ":1.0.0")
+    made.later(minutes=1)
+    await retired(made, "1.0.0")
+    await made.settle()
+    assert (await deliver(made, earlier)).outcome == "locked"
+    assert (made.tag_flags("1.0.0"), made.tag_flags("1.0.1"), made.flags(BAD)) == (OPEN, LOCKED_TAG, UNDELETABLE)
+
+
 async def test_a_deployment_before_the_retirement_locks_nothing_and_a_later_one_does(made: ActWorld) -> None:
     await made.pushing.deliver(made.push("1.0.0", BAD))
     earlier = event(made, ":1.0.0")

@@ -1,5 +1,6 @@
 """A push meets what people did: quarantines, grants and retirements of its tag, its digest and what it reaches."""
 
+import json
 from copy import replace
 from datetime import timedelta
 from typing import Any
@@ -8,15 +9,35 @@ import pytest
 
 from localcloud.faults import Answer, Fault
 from localcloud.registry.content import Manifest
-from taglock.domain.ledger import ActDue
+from taglock.domain.acts.marks import Marks, Retired, mark_key
+from taglock.domain.ledger import ActDue, stored
 from taglock.domain.reference import Digest, Repository, Tag, Target, manifest_target, tag_target
+from taglock.domain.row import Insert
 from taglock.domain.rule import RuleSet
 from taglock.errors import HandOverFailed, InvalidConfiguration, LedgerError
-from tests.acts.loosened import CHILDREN, HALF_AN_HOUR, ROOT, TICK, ended, released, retired, unlocked
+from tests.acts.loosened import (
+    CHILDREN,
+    HALF_AN_HOUR,
+    ROOT,
+    TICK,
+    ended,
+    released,
+    repository_flags,
+    retired,
+    set_repository,
+    unlocked,
+)
 from tests.acts.world import CLOSED, ActWorld
 from tests.pushing.images import index, plain
-from tests.pushing.world import LOCKED_TAG, OPEN, REPOSITORY, UNDELETABLE
+from tests.pushing.world import LOCKED_TAG, OPEN, REPOSITORY, RULES, UNDELETABLE
 
+REPOSITORY_RULE = """
+[[rule]]
+name = "frame"
+scope = "repository"
+repositories = ["prod/**"]
+profile = "undeletable"
+"""
 BAD, FIX = plain("bad"), plain("fix")
 
 
@@ -107,6 +128,15 @@ async def test_a_tag_leaves_with_one_read_and_one_update_more(made: ActWorld) ->
     assert made.requests() == {"GET tag": 1, "PATCH tag": 1}
 
 
+async def test_a_tag_joins_though_its_event_names_no_digest(made: ActWorld) -> None:
+    made.push("1.0.0", BAD)
+    act = await quarantined(made)
+    event = json.loads(made.push("main", BAD))
+    del event["data"]["target"]["digest"]
+    await made.pushing.deliver(json.dumps(event))
+    assert await acts_on(made, tag(made, "main")) == [act]
+
+
 async def test_a_broken_rule_file_keeps_no_tag_out_of_a_quarantine(made: ActWorld) -> None:
     made.push("1.0.0", BAD)
     await quarantined(made)
@@ -195,6 +225,15 @@ async def test_a_push_that_cannot_read_the_marks_is_locked_and_looked_at_again(m
     assert await acts_on(made, tag(made, "1.0.1")) == [act]
 
 
+async def test_a_redelivered_push_that_cannot_read_the_marks_is_looked_at_again(made: ActWorld) -> None:
+    event = made.push("1.0.0", FIX)
+    await made.pushing.deliver(event)
+    made.rows.inner = NoMarks(made.rows.inner)
+    assert (await made.pushing.deliver(event)).outcome == "unfinished"
+    await made.settle()
+    assert (await made.pushing.deliver(event)).outcome == "already"
+
+
 class NoMarks:
     """A ledger that cannot be scanned once."""
 
@@ -225,6 +264,21 @@ async def test_a_push_waits_while_a_quarantine_of_it_is_being_lifted(made: ActWo
     await made.settle()
     assert (made.tag_flags("1.0.0"), made.flags(BAD)) == (LOCKED_TAG, UNDELETABLE)
     assert (await made.marks()).by_target == {}
+
+
+async def test_a_child_on_which_a_quarantine_is_being_lifted_keeps_the_index_waiting(made: ActWorld) -> None:
+    made.push(None, BAD)
+    act = await quarantined(made)
+    made.pushing.emulator.faults.add(Fault(action=Answer(status=503), method="PATCH", times=None))
+    await made.lift(act)
+    made.pushing.emulator.faults.clear()
+    root = index(BAD, name="above")
+    event = made.push("1.0.0", root)
+    made.pushing.clear()
+    assert (await made.pushing.deliver(event)).outcome == "unfinished"
+    assert made.patched() == ["1.0.0"]
+    await made.settle()
+    assert (made.flags(BAD), made.flags(root)) == (UNDELETABLE, UNDELETABLE)
 
 
 # -- grants -------------------------------------------------------------------------------------------------------
@@ -266,6 +320,20 @@ async def test_a_manifest_that_is_unlocked_is_left_alone_and_all_that_names_it_w
     assert made.flags(child) == OPEN
     await made.settle()
     assert {made.flags(each) for each in (child, other, root)} == {UNDELETABLE}
+
+
+async def test_the_attributes_of_an_unlocked_repository_are_left_alone(made: ActWorld) -> None:
+    made.push("main", BAD)
+    set_repository(made, delete=False)
+    await unlocked(made)
+    assert repository_flags(made) == OPEN
+    made.pushing.with_rules(f"{RULES}{REPOSITORY_RULE}")
+    assert (await made.pushing.deliver(made.push("1.0.0", FIX))).outcome == "locked"
+    assert repository_flags(made) == OPEN
+    await made.pushing.tick(after=HALF_AN_HOUR + TICK)
+    await made.settle()
+    await made.pushing.deliver(made.push("1.0.1", FIX))
+    assert repository_flags(made) == UNDELETABLE
 
 
 async def test_a_lock_that_waits_for_a_long_grant_is_not_given_up(made: ActWorld) -> None:
@@ -351,6 +419,25 @@ async def test_another_tag_on_what_was_retired_takes_the_manifest_back_but_not_t
     marks = await made.marks()
     assert marks.of(manifest(made, BAD)) is None
     assert marks.of(tag(made, "1.0.0")) is not None
+
+
+async def test_a_manifest_that_was_given_up_since_it_was_proved_is_proved_again(made: ActWorld) -> None:
+    for child in CHILDREN:
+        made.push(None, child)
+    event = made.push("1.0.0", ROOT)
+    made.pushing.emulator.faults.add(
+        Fault(action=Answer(status=503), method="PATCH", match=CHILDREN[1].digest, times=20)
+    )
+    assert (await made.pushing.deliver(event)).outcome == "unfinished"
+    assert made.flags(CHILDREN[0]) == UNDELETABLE
+    made.pushing.emulator.faults.clear()
+    given_up = manifest(made, CHILDREN[0])
+    mark = Marks(target=given_up, retired=Retired(act="a", at=made.pushing.clock.now()))
+    await made.rows.write([Insert(mark_key(given_up), stored(mark))])
+    made.set_manifest(CHILDREN[0], delete=True)
+    await made.settle()
+    assert {made.flags(each) for each in (*CHILDREN, ROOT)} == {UNDELETABLE}
+    assert (await made.marks()).by_target == {}
 
 
 async def test_an_act_of_another_repository_means_nothing(made: ActWorld) -> None:
