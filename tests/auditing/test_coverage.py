@@ -269,6 +269,15 @@ async def test_index_children_are_read_once_for_ever(made: Audits) -> None:
     assert sum(made.local.requests().values()) == 4
 
 
+async def test_an_index_that_was_locked_by_its_push_is_never_read_again(made: Audits) -> None:
+    child = plain("child")
+    made.local.push(None, child)
+    assert (await made.local.deliver(made.local.push("1.0.0", index(child)))).outcome == "locked"
+    report = await made.audit()
+    assert report.verdict is AuditVerdict.CLEAN
+    assert (report.coverage.indexes_read, report.coverage.indexes_remembered) == (0, 1)
+
+
 async def test_requests_are_the_pages_and_one_for_each_repository(made: Audits) -> None:
     for number in range(12):
         seed_bulk(made.local.emulator.store, f"prod/r{number}", Bulk(images=2100, first=number * 10_000))
