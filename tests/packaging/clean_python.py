@@ -13,14 +13,23 @@ HOST_HALF = ("croniter", "python-dateutil", "tzdata")
 
 def clean_python(folder: Path) -> Path:
     """Make the environment and return its interpreter; the packages come from where pip usually takes them."""
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
     pins = {pin.name: pin for pin in read_pins(DEVELOPMENT)}
     wanted = folder / "wanted.txt"
     wanted.write_text("".join(_line(pins[name]) for name in (*WORKER, *HOST_HALF)))
     subprocess.run(
         [
-            *(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *(
+                sys.executable,
+                "-m",
+                "pip",
+                "--python",
+                str(python),
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ),
             *("--no-deps", "--require-hashes", "-r", str(wanted)),
         ],
         check=True,

@@ -15,16 +15,11 @@ from localcloud.cloud import CloudOptions, LocalCloud
 from localcloud.event_grid.events import Schema
 from localcloud.functions.launch import Launch, RunningHost, launched
 from localcloud.subscribed import subscriptions
-from tests.packaging.clean_python import clean_python
-from tests.packaging.test_package import BUILT_FOR_THIS_MACHINE
 from tests.pushing.images import plain
 from tests.pushing.world import LOCKED_TAG, ORIGIN
 from tools.package.build import PACKAGES
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not BUILT_FOR_THIS_MACHINE, reason="the packages in the zip are for Linux on x86_64"),
-]
+pytestmark = pytest.mark.slow
 SECONDS = 60
 
 
@@ -65,9 +60,8 @@ class Hosted:
 
 @pytest_asyncio.fixture
 async def hosted(
-    unpacked: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    unpacked: Path, python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Hosted]:
-    python = await asyncio.to_thread(clean_python, tmp_path_factory.mktemp("worker"))
     # On Azure the worker puts this folder on its path.
     monkeypatch.setenv("PYTHONPATH", str(unpacked / PACKAGES))
     async with LocalCloud(CloudOptions(folder=tmp_path / "cloud")) as cloud:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -11,14 +10,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.packaging.clean_python import clean_python
 from tools.package.__main__ import listing
 from tools.package.build import PACKAGES, Package, build
 from tools.package.selection import selected
 from tools.pins import PROJECT, RUNTIME, read_pins
 
 pytestmark = pytest.mark.slow
-BUILT_FOR_THIS_MACHINE = (sys.platform, platform.machine()) == ("linux", "x86_64")
 
 IMPORTS = """
 import asyncio, importlib, importlib.machinery, json, pathlib, sys
@@ -89,13 +86,6 @@ def test_the_listing_shows_each_own_file_and_sums_of_the_packages(package: Packa
     lines = [line.split(maxsplit=1)[1] for line in listing(package)]
     assert {str(path) for path in own(package.names)} <= set(lines)
     assert any(line.startswith(f"{PACKAGES.as_posix()}/aiohttp (") for line in lines)
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not BUILT_FOR_THIS_MACHINE:
-        pytest.skip("the packages in the zip are for Linux on x86_64")
-    return clean_python(tmp_path_factory.mktemp("clean"))
 
 
 def imported(python: Path, unpacked: Path, *arguments: str) -> dict[str, object]:
