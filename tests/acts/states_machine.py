@@ -328,8 +328,10 @@ class Acts(Watched):
             self._deleted(tag)
 
     def delete_a_manifest(self, draw: Drawn) -> None:
-        """Delete a manifest that no index names, with its tags."""
+        """Delete a manifest that no index names and nobody runs, with its tags."""
         digest = self._one(self.facts.present, draw.which)
+        if digest in self.facts.workloads.values():
+            return
         if any(digest in CHILDREN.get(each, ()) for each in self.facts.present):
             return
         if any(grant.root == digest for grant in self.facts.grants.values()):

@@ -6,7 +6,7 @@ tag is pushed again.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from taglock.domain.acts.marks import Marks, without
 from taglock.domain.acts.request import RetireAsked
 from taglock.domain.due import Setback
 from taglock.domain.outbound import OutboundEvent
-from taglock.domain.reference import Target, tag_target
+from taglock.domain.reference import tag_target
 from taglock.enforcement.acts.applying import loosen
 from taglock.enforcement.acts.closing import closing_rows
 from taglock.enforcement.acts.concluding import why
@@ -29,7 +29,7 @@ from taglock.enforcement.acts.intending import store_loosening, take_up
 from taglock.enforcement.acts.passing import Occasion
 from taglock.enforcement.acts.preparing import Prepared, anchors, expect_not_running, prepare
 from taglock.enforcement.acts.reaching import within
-from taglock.enforcement.acts.settling import settle, wanted_by_releases
+from taglock.enforcement.acts.settling import settle, wanted_by_others
 from taglock.enforcement.acts.storing import (
     Conclusion,
     Intent,
@@ -44,7 +44,7 @@ from taglock.enforcement.acts.storing import (
 )
 from taglock.enforcement.acts.unlock import REPLANS, SETTLES_AFTER
 from taglock.enforcement.acts.updating import left
-from taglock.enforcement.acts.wanting import kept_by_marks, of_manifests, repository_rows, running_in
+from taglock.enforcement.acts.wanting import kept_by_marks, repository_rows, running_in
 from taglock.enforcement.context import Enforcement
 from taglock.enforcement.recording import write
 from taglock.errors import ActRefused, InvalidRequest, LedgerConflict, LedgerError, NotFound, Refusal, RegistryError
@@ -249,13 +249,8 @@ async def _freed(app: Enforcement, act: Act, targets: Sequence[ActTarget]) -> tu
     if not kept:
         return tuple(targets)
     rows = await repository_rows(app, place.registry, place.repository)
-    wanted = await wanted_by_releases(app, act, kept, rows)
-    wanted |= {each.target: "it runs" for each in kept if each.target in await _running(app, place)}
+    running = await running_in(app, place.registry, place.repository)
+    wanted = await wanted_by_others(app, act, kept, (rows, running))
     wanted |= kept_by_marks(rows, [each.target for each in kept], act.id)
     free = {each.target for each in kept} - wanted.keys()
     return tuple(replace(each, outcome=Outcome.WAITING) if each.target in free else each for each in targets)
-
-
-async def _running(app: Enforcement, place: Place) -> Mapping[Target, str]:
-    running = await running_in(app, place.registry, place.repository)
-    return of_manifests(place.registry, place.repository, running)

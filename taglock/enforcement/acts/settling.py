@@ -4,7 +4,7 @@ A lock that had read the marks before they were written may have recorded a rele
 attributes were being turned on. The registry knows no conditional update, so the ledger is asked again afterwards.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import replace
 
 from taglock.domain.acts.act import Act, ActTarget, Outcome
@@ -30,7 +30,7 @@ async def settle(app: Enforcement, act: Act, targets: Sequence[ActTarget], *, de
     place = act.places[0]
     rows = await repository_rows(app, place.registry, place.repository)
     loose = [each for each in targets if each.outcome not in UNTOUCHED]
-    reasons = await wanted_by_releases(app, act, loose, rows)
+    reasons = await wanted_by_others(app, act, loose, (rows, {}))
     kept = [each for each in with_kept(loose, reasons) if each.outcome is Outcome.KEPT]
     offs: dict[Target, Off] = {each.target: each.prior | rows.locked(each.target) for each in kept}
     forbidden = {each.target: _by_acts(rows.marks(each.target)) for each in loose}
@@ -49,17 +49,20 @@ async def settle(app: Enforcement, act: Act, targets: Sequence[ActTarget], *, de
     return tuple(settled)
 
 
-async def wanted_by_releases(
-    app: Enforcement, act: Act, loose: Sequence[ActTarget], rows: RepositoryRows
+async def wanted_by_others(
+    app: Enforcement, act: Act, loose: Sequence[ActTarget], known: tuple[RepositoryRows, Mapping[Digest, str]]
 ) -> dict[Target, str]:
-    """Return which targets other releases and locked indexes want, and why; raises LedgerError and RegistryError."""
+    """Return which targets other releases, locked indexes and what runs want, and why; `known` as `kept_by_others`.
+
+    Raises LedgerError and RegistryError.
+    """
     place = act.places[0]
     if place.whole_repository:
         return {}
     closure = frozenset(Digest(each.target.name) for each in loose if each.target.kind is TargetKind.MANIFEST)
     concern = Concern(tag=place.tag, root=place.digest, closure=closure, since=act.created_at)
     home = (place.registry, place.repository)
-    return of_manifests(*home, await kept_by_others(app, home, concern, (rows, {})))
+    return of_manifests(*home, await kept_by_others(app, home, concern, known))
 
 
 def _by_acts(marks: Marks | None) -> Off:
