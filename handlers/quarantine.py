@@ -4,10 +4,11 @@ from handlers.answering import body_of, reader
 from taglock.domain.acts.act import ActKind
 from taglock.domain.http.access import must_have
 from taglock.domain.http.answers import act_answer, page_answer, shown_answer
-from taglock.domain.http.bodies import EndBody, QuarantineBody, act_id
+from taglock.domain.http.bodies import EndBody, QuarantineBody
 from taglock.domain.http.exchange import HttpAnswer, HttpRequest
 from taglock.domain.http.principal import Caller, Role
 from taglock.domain.http.queries import acts_query
+from taglock.domain.http.values import act_id
 from taglock.enforcement.acts.listing import listed, show
 from taglock.enforcement.acts.quarantine import lift, preview_quarantine
 from taglock.enforcement.acts.quarantine import quarantine as quarantine_act

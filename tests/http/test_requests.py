@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from taglock.domain.http.bodies import LONGEST_BODY, duration
+from taglock.domain.http.bodies import LONGEST_BODY
 from taglock.domain.http.operations import OPERATIONS
+from taglock.domain.http.values import duration
 from taglock.errors import InvalidRequest
 from tests.http.caller import Keyed
 from tests.pushing.images import index, plain

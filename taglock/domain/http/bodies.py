@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -19,10 +19,11 @@ from taglock.domain.acts.request import (
     RetireManyAsked,
     UnlockAsked,
 )
-from taglock.domain.attributes import BUILT_IN_PROFILES, IMMUTABLE, UNDELETABLE, LockProfile
+from taglock.domain.attributes import IMMUTABLE, UNDELETABLE
 from taglock.domain.http.problem import Failed
-from taglock.domain.reference import Digest, LoginServer, digest, login_server, parse_reference
-from taglock.errors import InvalidInput, InvalidRequest, Problem, UnknownAct, shortened
+from taglock.domain.http.values import act_id, digest_of, duration, has_controls, profile_of, time_of
+from taglock.domain.reference import Digest, LoginServer, login_server, parse_reference
+from taglock.errors import InvalidInput, InvalidRequest, Problem, shortened
 
 LONGEST_BODY = 65_536
 LONGEST_NAME = 600
@@ -109,19 +110,9 @@ def decode[T: msgspec.Struct](kind: type[T], body: bytes) -> T:
         found = msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _undecodable(kind, str(error)) from None
-    if isinstance(found, Body) and (not found.reason.strip() or _controls(found.reason)):
+    if isinstance(found, Body) and (not found.reason.strip() or has_controls(found.reason)):
         raise InvalidRequest.at("$.reason", found.reason, "a reason without control characters")
     return found
-
-
-_ACT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-
-
-def act_id(text: str) -> str:
-    """Return what a path names as the id of an act; raise UnknownAct for what cannot be one."""
-    if _ACT.fullmatch(text) is None:
-        raise UnknownAct(f"{shortened(text)}, expected the id of an act")
-    return text
 
 
 _AT = re.compile(r" - at `(\$[^`]*)`$")
@@ -143,10 +134,6 @@ def _undecodable(kind: type[msgspec.Struct], message: str) -> InvalidRequest:
     return InvalidRequest(Problem(path, text, f"a body of {kind.__name__}"))
 
 
-def _controls(text: str) -> bool:
-    return any(ord(character) < 32 or 127 <= ord(character) < 160 or character in "\u2028\u2029" for character in text)
-
-
 class Reader:
     """Turns decoded bodies into what is asked for: by whom, when, and within which registries."""
 
@@ -157,7 +144,7 @@ class Reader:
 
     def quarantine(self, body: QuarantineBody) -> QuarantineAsked:
         """Return a quarantine."""
-        if _controls(body.ticket):
+        if has_controls(body.ticket):
             raise InvalidRequest.at("$.ticket", body.ticket, "a ticket without control characters")
         return QuarantineAsked(
             by=self._by,
@@ -178,9 +165,9 @@ class Reader:
 
     def hold(self, body: HoldBody) -> HoldAsked:
         """Return a hold."""
-        place, profile = self._place(body), _profile(body.profile, "$.profile")
+        place, profile = self._place(body), profile_of(body.profile, "$.profile")
         by_default = UNDELETABLE if place.tag is not None else profile
-        manifests = _profile(body.manifest_profile, "$.manifest_profile") if body.manifest_profile else by_default
+        manifests = profile_of(body.manifest_profile, "$.manifest_profile") if body.manifest_profile else by_default
         return HoldAsked(by=self._by, reason=body.reason, place=place, profile=profile, manifest_profile=manifests)
 
     def retire(self, body: RetireBody) -> RetireAsked:
@@ -197,7 +184,7 @@ class Reader:
             reason=body.reason,
             registry=registry,
             rule=body.rule,
-            since=_time(body.since, "$.since") if body.since is not None else None,
+            since=time_of(body.since, "$.since") if body.since is not None else None,
             acknowledge=body.acknowledge,
             force=body.force,
         )
@@ -207,7 +194,7 @@ class Reader:
         place = self._image(body.image)
         if place.tag is None:
             raise InvalidRequest.at("$.image", body.image, "REGISTRY/REPOSITORY:TAG, as it is a tag that moved")
-        return AcceptAsked(by=self._by, reason=body.reason, place=place, digest=_digest(body.digest, "$.digest"))
+        return AcceptAsked(by=self._by, reason=body.reason, place=place, digest=digest_of(body.digest, "$.digest"))
 
     def end(self, body: EndBody, act: str) -> EndAsked:
         """Return the end of an act."""
@@ -251,54 +238,12 @@ class Reader:
         return registry
 
     def _digest(self, text: str | None, path: str) -> Digest | None:
-        return _digest(text, path) if text is not None else None
+        return digest_of(text, path) if text is not None else None
 
     def _later(self, text: str | None, path: str) -> datetime | None:
         if text is None:
             return None
-        found = _time(text, path)
+        found = time_of(text, path)
         if not self._now < found <= self._now + LONGEST_AHEAD:
             raise InvalidRequest.at(path, text, "a time to come, within ten years")
         return found
-
-
-def _digest(text: str, path: str) -> Digest:
-    try:
-        return digest(text, path)
-    except InvalidInput as error:
-        raise InvalidRequest(*error.problems) from None
-
-
-def _profile(name: str, path: str) -> LockProfile:
-    profile = BUILT_IN_PROFILES.get(name)
-    if profile is None:
-        raise InvalidRequest.at(path, name, f"one of {', '.join(sorted(BUILT_IN_PROFILES))}")
-    return profile
-
-
-def _time(text: str, path: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            raise ValueError(text)
-        return found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidRequest.at(path, text, "a time with an offset such as 2026-11-24T16:00:00Z") from None
-
-
-_ISO = re.compile(r"PT(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,6})S)?", re.ASCII)
-_SHORT = re.compile(r"([0-9]{1,6})([smh])", re.ASCII)
-_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
-
-
-def duration(text: str, path: str) -> timedelta:
-    """Return a duration such as `PT30M`, `PT1H30M`, `30m`, `2h` or `90s`; raise InvalidRequest."""
-    found = timedelta(0)
-    if (short := _SHORT.fullmatch(text)) is not None:
-        found = int(short.group(1)) * _UNITS[short.group(2)]
-    elif (iso := _ISO.fullmatch(text)) is not None:
-        hours, minutes, seconds = (int(part or 0) for part in iso.groups())
-        found = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    if found <= timedelta(0):
-        raise InvalidRequest.at(path, text, "a duration above zero such as PT30M, 30m or 2h")
-    return found
