@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
-from hypothesis import note
+from hypothesis import currently_in_test_context, note
 from hypothesis.stateful import RuleBasedStateMachine
 
 from localcloud.registry.flags import Change
@@ -88,6 +88,8 @@ class Watched(RuleBasedStateMachine):
         )
         self.facts = Facts(children=CHILDREN)
         self.rule_file = "there"
+        self.deaths = 0
+        """How often the process died."""
 
     def teardown(self) -> None:
         self.runner.run(self.stack.aclose())
@@ -165,12 +167,15 @@ class Watched(RuleBasedStateMachine):
                     self._let_die(*crash)
                 return await call()
             except Killed as killed:
+                self.deaths += 1
                 return killed
             except ActRefused as refused:
-                note(f"refused: {refused}")
+                if currently_in_test_context():
+                    note(f"refused: {refused}")
                 return refused
             except BaseExceptionGroup as group:
                 if group.split(Killed)[1] is None:
+                    self.deaths += 1
                     return Killed()
                 raise
             finally:
