@@ -20,7 +20,7 @@ def test_the_laws_of_acts_hold_whatever_happens(authority: Authority) -> None:
     run_state_machine_as_test(
         lambda: Acts(authority),  # type: ignore[arg-type]  # anything that makes a machine will do
         settings=settings(
-            max_examples=int(os.environ.get("TAGLOCK_TEST_EXAMPLES", "25")),
+            max_examples=int(os.environ.get("TAGLOCK_TEST_EXAMPLES", "120")),
             stateful_step_count=20,
             deadline=None,
             derandomize="TAGLOCK_TEST_EXAMPLES" not in os.environ,

@@ -128,7 +128,7 @@ async def _locked(app: Enforcement, act: Act, rows: RepositoryRows, occasion: Oc
     replaced: Replaced | None = None
     tag = next((each for each in ours if each.target.kind is TargetKind.TAG), None)
     state = await _tag_now(app, tag) if tag is not None else None
-    if tag is not None and state is not None and state.digest != tag.digest:
+    if tag is not None and state is not None and _is_new(act, tag, state, rows):
         replaced = await replaced_release(app, act, (rows, ours, state), deadline=occasion.deadline)
         rows = await repository_rows(app, act.registry, act.places[0].repository)
     left_alone = replaced.settled if replaced is not None else {}
@@ -145,6 +145,12 @@ async def _locked(app: Enforcement, act: Act, rows: RepositoryRows, occasion: Oc
     reason = reason or (why(after) if any(each.outcome not in SETTLED_AT_END for each in after) else "")
     retry_after = max((each.retry_after for each in updated), default=0.0)
     return _Came(targets=after, setback=Setback(reason=reason, retry_after=retry_after), replaced=replaced)
+
+
+def _is_new(act: Act, tag: ActTarget, state: TagState, rows: RepositoryRows) -> bool:
+    """Tell whether a tag moved, or was pushed while unlocked and no release: its push was left to this end."""
+    is_release = Tag(tag.target.name) in rows.releases
+    return state.digest != tag.digest or (not is_release and state.updated_at >= act.created_at)
 
 
 def _without_mark(target: ActTarget) -> ActTarget:
@@ -197,9 +203,9 @@ async def _ended(app: Enforcement, act: Act, came: _Came, occasion: Occasion) ->
 def _journal(act: Act, came: _Came, occasion: Occasion, *, now: datetime) -> Change:
     by = act.ended_by or act.by
     decision = "end unlock"
-    if came.replaced is not None:
-        tags = [each for each in came.targets if each.target.kind is TargetKind.TAG]
-        decision = f"end unlock: {tags[0].digest} was replaced by {came.replaced.digest}"
+    tag = next((each for each in came.targets if each.target.kind is TargetKind.TAG), None)
+    if came.replaced is not None and tag is not None and tag.digest != came.replaced.digest:
+        decision = f"end unlock: {tag.digest} was replaced by {came.replaced.digest}"
     return act_journal(act, decision, came.targets, by=by, now=now, trigger=occasion.trigger)
 
 
