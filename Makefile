@@ -19,7 +19,7 @@ ifneq ($(and $(wildcard package.json),$(shell command -v npm 2>/dev/null)),)
 AZURITE := node_modules/installed
 endif
 
-.PHONY: help demo test quick check run bench bench-large package sbom licences audit-packages pins clean
+.PHONY: help demo test test-long quick check run bench bench-large package sbom licences audit-packages pins clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,11 +27,14 @@ help: ## Show this list
 demo: $(INSTALLED) ## Lock real images in a local registry and prove it (about a minute)
 	@DEMO_STARTED=$(STARTED) $(BIN) -m demo
 
-test: $(INSTALLED) $(AZURITE) ## Run every test
-	@$(BIN) -m pytest $(TESTS)
+test: $(INSTALLED) $(AZURITE) ## Run every test but the longest (within ten minutes)
+	@$(BIN) -m pytest -m "not long" $(TESTS)
+
+test-long: $(INSTALLED) $(AZURITE) ## Run the longest tests: packaging, measurements, memory, the quick start typed
+	@$(BIN) -m pytest -m long $(TESTS)
 
 quick: $(INSTALLED) ## Run the tests that take at most a few seconds each
-	@$(BIN) -m pytest -m "not slow" $(TESTS)
+	@$(BIN) -m pytest -m "not slow and not long" $(TESTS)
 
 check: $(INSTALLED) ## Lint, check the format, check the types, check the documents
 	@$(BIN) -m ruff check .

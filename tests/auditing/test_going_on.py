@@ -160,6 +160,7 @@ async def killed_once(made: Audits, life: Life, message: AuditMessage, what: str
     return went.report
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["registry", "rows"])
 async def test_killed_at_any_request_or_write_it_says_the_same_and_updates_no_target_again(
     authority: Authority, what: str

@@ -30,7 +30,7 @@ def test_requests_are_pages_and_repositories_and_the_first_time_indexes(tmp_path
     assert first == SMALL.page_floor + SMALL.indexes
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_memory_does_not_grow_with_the_number_of_repositories(tmp_path: Path) -> None:
     *_, small = measured(SMALL, tmp_path / "small")

@@ -39,27 +39,27 @@ def rows(before: dict[str, str]) -> Mapping[str, Row]:
     return {row.name: row for row in found}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_requests_are_counted_for_all_three(rows: Mapping[str, Row]) -> None:
     plain, index = rows["plain image: requests for a push"], rows["index of 3: requests for a push"]
     assert (plain.value, plain.floor, plain.peer) == (2, 2, 12)
     assert (index.value, index.floor, index.peer) == (6, 6, 28)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_duplicate_event_sends_nothing(rows: Mapping[str, Row]) -> None:
     duplicate = rows["duplicate event: requests"]
     assert (duplicate.value, duplicate.floor, duplicate.peer) == (0, None, 12)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_deployment_by_digest_sends_one_request_and_again_none(rows: Mapping[str, Row]) -> None:
     deployed, again = rows["deployment by digest: requests"], rows["the same deployment again: requests"]
     assert (deployed.value, deployed.floor, deployed.peer) == (1, 1, 4)
     assert (again.value, again.floor, again.peer) == (0, None, None)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_growth_of_memory_is_that_between_registries_with_repositories_of_one_size(
     rows: Mapping[str, Row],
 ) -> None:
@@ -68,19 +68,19 @@ def test_the_growth_of_memory_is_that_between_registries_with_repositories_of_on
     assert growth.value == pytest.approx(peaks[1].value - peaks[0].value)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_row_has_a_number_and_a_unit(rows: Mapping[str, Row]) -> None:
     assert len(rows) > 15
     assert all(row.unit and (row.value >= 0 or "growth" in row.name) for row in rows.values())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_aim_has_what_it_is_compared_with(rows: Mapping[str, Row]) -> None:
     aims = [row for row in rows.values() if row.aim is not None]
     assert all(row.met is not None and (not row.aim.of or getattr(row, row.aim.of)) for row in aims if row.aim)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_environment_is_as_before(rows: Mapping[str, Row], before: dict[str, str]) -> None:
     assert rows
     changed = {name for name in {*before, *os.environ} if before.get(name) != os.environ.get(name)}

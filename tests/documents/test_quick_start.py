@@ -19,7 +19,7 @@ ELSEWHERE = {"azure", "clone"}
 END_SECONDS = 30.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_everything_that_needs_no_azure_can_be_typed_as_it_stands(tmp_path: Path) -> None:
     with ExitStack() as stack:

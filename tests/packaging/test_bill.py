@@ -9,7 +9,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tools.package.build import Package
 from tools.supply.bill import bill
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

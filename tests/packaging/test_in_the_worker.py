@@ -19,7 +19,7 @@ from tests.pushing.images import plain
 from tests.pushing.world import LOCKED_TAG, ORIGIN
 from tools.package.build import PACKAGES
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 SECONDS = 60
 
 

@@ -15,7 +15,7 @@ from tools.package.build import PACKAGES, Package, build
 from tools.package.selection import selected
 from tools.pins import PROJECT, RUNTIME, read_pins
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 IMPORTS = """
 import asyncio, importlib, importlib.machinery, json, pathlib, sys
