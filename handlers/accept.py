@@ -1,13 +1,12 @@
 """Somebody accepts that a tag moved."""
 
-from taglock.enforcement.acts.accept import accept as accept_act
-
 from handlers.answering import body_of, reader
 from taglock.domain.http.access import must_have
 from taglock.domain.http.answers import act_answer
 from taglock.domain.http.bodies import AcceptBody
 from taglock.domain.http.exchange import HttpAnswer, HttpRequest
 from taglock.domain.http.principal import Caller, Role
+from taglock.enforcement.acts.accept import accept as accept_act
 from taglock.enforcement.context import Enforcement
 
 

@@ -1,14 +1,13 @@
 """Somebody locks an image by hand, or ends that."""
 
-from taglock.enforcement.acts.hold import end_hold
-from taglock.enforcement.acts.hold import hold as hold_act
-
 from handlers.answering import body_of, reader
 from taglock.domain.http.access import must_have
 from taglock.domain.http.answers import act_answer
 from taglock.domain.http.bodies import EndBody, HoldBody
 from taglock.domain.http.exchange import HttpAnswer, HttpRequest
 from taglock.domain.http.principal import Caller, Role
+from taglock.enforcement.acts.hold import end_hold
+from taglock.enforcement.acts.hold import hold as hold_act
 from taglock.enforcement.context import Enforcement
 
 

@@ -1,15 +1,14 @@
 """Somebody gives releases up, so that they may be deleted."""
 
-from taglock.enforcement.acts.retire import retire as retire_act
-from taglock.enforcement.acts.retire_many import preview_retire_many
-from taglock.enforcement.acts.retire_many import retire_many as retire_many_act
-
 from handlers.answering import body_of, reader
 from taglock.domain.http.access import must_have
 from taglock.domain.http.answers import act_answer, many_answer
 from taglock.domain.http.bodies import RetireBody, RetireManyBody
 from taglock.domain.http.exchange import HttpAnswer, HttpRequest
 from taglock.domain.http.principal import Caller, Role
+from taglock.enforcement.acts.retire import retire as retire_act
+from taglock.enforcement.acts.retire_many import preview_retire_many
+from taglock.enforcement.acts.retire_many import retire_many as retire_many_act
 from taglock.enforcement.context import Enforcement
 
 

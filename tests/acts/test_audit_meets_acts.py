@@ -19,9 +19,10 @@ from taglock.domain.audit_report import ActionState, AuditReport, AuditVerdict
 from taglock.domain.ledger import ActDue, Purpose, image_partition, stored
 from taglock.domain.reference import Repository, Tag, manifest_target, tag_target
 from taglock.domain.row import Row, Upsert
-from taglock.domain.rule import Mode
+from taglock.domain.rule import Mode, RuleSet
 from taglock.enforcement.audit.context import Auditing, AuditLimits
 from taglock.enforcement.audit.overlay import Overlay
+from taglock.errors import InvalidConfiguration
 from tests.acts.loosened import ended, repository_flags, retired, set_repository, unlocked
 from tests.acts.world import CLOSED, ActWorld, acting
 from tests.auditing.audit_world import HOUR, Audits, kinds, only
@@ -128,6 +129,29 @@ async def test_a_broken_quarantine_is_critical_and_made_good_in_both_modes_witho
     await made.acts.settle()
     assert [await made.acts.pulls(each) for each in ("2.0.0", CHILDREN[1].digest)] == [False, False]
     assert (await made.audit()).verdict is AuditVerdict.CLEAN
+
+
+async def test_a_broken_quarantine_is_made_good_while_the_rules_cannot_be_used(made: Meeting) -> None:
+    await made.released_index()
+    other = plain("other")
+    made.acts.push("dev", other)
+    await made.acts.quarantine("2.0.0")
+    await made.acts.quarantine("dev")
+    lifted = await made.acts.quarantine(digest=CHILDREN[0].digest)
+    await made.acts.lift(lifted.act.id)
+
+    def broken() -> RuleSet:
+        raise InvalidConfiguration.at("$.rule[0].name", 1, "a text")
+
+    made.acts.pushing.app = replace(made.acts.pushing.app, rules=broken)
+    made.acts.set_tag("2.0.0", read=True)
+    made.acts.set_manifest(CHILDREN[1], read=True)
+    made.acts.set_manifest(other, read=True)
+    report = await made.audit()
+    assert report.verdict is AuditVerdict.INCOMPLETE
+    await made.acts.settle()
+    pulled = ("2.0.0", CHILDREN[1].digest, other.digest)
+    assert [await made.acts.pulls(each) for each in pulled] == [False, False, False]
 
 
 async def test_a_hidden_target_of_a_quarantine_is_looked_up(made: Meeting) -> None:

@@ -13,6 +13,7 @@ from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.audit.finishing import finish, report_again
 from taglock.enforcement.audit.kept import Kept, begin_over_damage, begin_run, is_stale, read_run
 from taglock.enforcement.audit.listing import ListingPhase
+from taglock.enforcement.audit.reasserting import reassert_quarantines
 from taglock.enforcement.audit.repairing import RepairPhase
 from taglock.errors import InvalidConfiguration, LedgerConflict, LedgerError
 
@@ -106,6 +107,7 @@ async def _listed(auditing: Auditing, registry: LoginServer, kept: Kept, progres
         unread = Unread(subject=registry, reason=f"the rules cannot be used: {error}")
         coverage = added(kept.run.coverage, Coverage(unread=(unread,), unread_total=1), repository=registry)
         await kept.change(coverage=coverage)
+        await reassert_quarantines(auditing, registry)
         return True
     return await ListingPhase(auditing, registry, kept, rules).go_on(progress)
 

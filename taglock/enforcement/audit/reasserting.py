@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import replace
 
-from taglock.domain.acts.act import Act, ActKind
+from taglock.domain.acts.act import Act, ActKind, Phase
+from taglock.domain.http.queries import ActsQuery
 from taglock.domain.ledger import ActDue, DueWork, Purpose, due_key, restored, stored
+from taglock.domain.reference import LoginServer
 from taglock.domain.row import Change, Insert, Replace, Row
+from taglock.enforcement.acts.listing import listed
 from taglock.enforcement.audit.context import Auditing
 from taglock.enforcement.recording import write
 from taglock.errors import LedgerConflict, LedgerError
@@ -16,6 +20,19 @@ async def reassert(auditing: Auditing, acts: Sequence[Act]) -> None:
     for act in acts:
         if act.kind is ActKind.QUARANTINE or auditing.repair:
             await _make_due(auditing, act)
+
+
+async def reassert_quarantines(auditing: Auditing, registry: LoginServer) -> None:
+    """Make every open quarantine of a registry due now; raises LedgerError.
+
+    Where nothing can be judged, because the rules cannot be used, nobody can tell which of them was undone: all of
+    their updates are made again, which changes nothing on a target that is as it should be.
+    """
+    query: ActsQuery | None = ActsQuery(phase=Phase.OPEN, registry=registry)
+    while query is not None:
+        page = await listed(auditing.app, ActKind.QUARANTINE, query)
+        await reassert(auditing, page.acts)
+        query = replace(query, after=page.following) if page.following is not None else None
 
 
 async def _make_due(auditing: Auditing, act: Act) -> None:
