@@ -21,7 +21,7 @@ from taglock.domain.ledger import (
     stored,
 )
 from taglock.domain.outcome import Relation
-from taglock.domain.reference import tag_target
+from taglock.domain.reference import Digest, LoginServer, Repository, tag_target
 from taglock.domain.row import Change, Insert, Replace, Upsert
 from taglock.domain.rule import Mode
 from taglock.domain.subject import ImageRuns, Subject
@@ -59,11 +59,16 @@ def children_rows(attempt: Attempt) -> Sequence[Change]:
     subject, left = attempt.subject, MOST_CHILDREN_BYTES
     rows: list[Change] = []
     for index, children in attempt.locking.children:
-        body = stored(IndexChildren(children=children))
-        if len(body) <= left:
-            left -= len(body)
-            rows.append(Upsert(children_key(subject.registry, subject.repository, index), body))
+        row = children_row(subject.registry, subject.repository, index, children)
+        if len(row.body) <= left:
+            left -= len(row.body)
+            rows.append(row)
     return rows
+
+
+def children_row(registry: LoginServer, repository: Repository, index: Digest, children: tuple[Digest, ...]) -> Upsert:
+    """Return the row that keeps what an index names."""
+    return Upsert(children_key(registry, repository, index), stored(IndexChildren(children=children)))
 
 
 def release_row(attempt: Attempt) -> Sequence[Change]:

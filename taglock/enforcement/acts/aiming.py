@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from taglock.domain.acts.act import Act, ActKind, ActTarget, Place
 from taglock.domain.acts.marks import Marks
-from taglock.domain.audit.rows import IndexChildren, children_key
-from taglock.domain.ledger import stored
+from taglock.domain.record import children_row
 from taglock.domain.reference import Digest, Target, TargetKind, manifest_target, repository_target, tag_target
-from taglock.domain.row import Change, Upsert
+from taglock.domain.row import Change
 from taglock.domain.state import TagState
 from taglock.enforcement.acts.survey import Surveyed
 from taglock.errors import TaglockError
@@ -67,10 +66,7 @@ def tag_targets(act: Act, tags: Iterable[TagState], *, root: Digest) -> list[Act
 def children_rows(level: Sequence[Surveyed]) -> tuple[Change, ...]:
     """Return the rows of children that only the content named: once read is off, nobody can read it again."""
     return tuple(
-        Upsert(
-            children_key(each.state.target.registry, each.state.target.repository, each.digest),
-            stored(IndexChildren(children=each.children)),
-        )
+        children_row(each.state.target.registry, each.state.target.repository, each.digest, each.children)
         for each in level
         if each.read_from_content and each.children is not None
     )

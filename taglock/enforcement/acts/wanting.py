@@ -11,7 +11,7 @@ import msgspec
 from taglock.domain.acts.claims import Concern, mark_reason, other_roots, reached
 from taglock.domain.acts.marks import MARK_PREFIX, Marks
 from taglock.domain.attributes import NOTHING_OFF, Off
-from taglock.domain.audit.rows import INDEX_PREFIX, MANIFEST_PREFIX, RELEASE_PREFIX, IndexChildren, children_key
+from taglock.domain.audit.rows import INDEX_PREFIX, MANIFEST_PREFIX, RELEASE_PREFIX, IndexChildren
 from taglock.domain.closure import is_index
 from taglock.domain.ledger import (
     ProvenManifest,
@@ -20,8 +20,8 @@ from taglock.domain.ledger import (
     image_partition,
     repository_key,
     restored,
-    stored,
 )
+from taglock.domain.record import children_row
 from taglock.domain.reference import Digest, LoginServer, Repository, Tag, Target, TargetKind, manifest_target
 from taglock.domain.row import Row, Upsert
 from taglock.domain.rule import Mode
@@ -158,11 +158,7 @@ def children_rows(
     registry: LoginServer, repository: Repository, children: Mapping[Digest, tuple[Digest, ...]]
 ) -> list[Upsert]:
     """Return the rows that keep what indexes name."""
-    return [
-        Upsert(children_key(registry, repository, index), stored(IndexChildren(children=named)))
-        for index, named in children.items()
-        if named
-    ]
+    return [children_row(registry, repository, index, named) for index, named in children.items() if named]
 
 
 def kept_by_marks(rows: RepositoryRows, targets: Iterable[Target], act: str) -> dict[Target, str]:

@@ -6,13 +6,14 @@ from itertools import batched
 from taglock.domain.attributes import Off
 from taglock.domain.audit.digest_table import DigestTable
 from taglock.domain.audit.judging import RepositoryJudge
-from taglock.domain.audit.rows import IndexChildren, children_key
+from taglock.domain.audit.rows import IndexChildren
 from taglock.domain.audit.scene import Draft, Scene
 from taglock.domain.closure import is_index
-from taglock.domain.ledger import restored, stored
+from taglock.domain.ledger import restored
 from taglock.domain.listing import NUMBERS, SETS, ListedManifest
+from taglock.domain.record import children_row
 from taglock.domain.reference import Digest
-from taglock.domain.row import Change, Row, Upsert
+from taglock.domain.row import Change, Row
 from taglock.domain.state import ManifestState
 from taglock.enforcement.audit.alongside import Alongside
 from taglock.enforcement.audit.asking import for_each
@@ -125,8 +126,7 @@ class Closures:
         self._children[digest] = found = await self._read(digest)
         if isinstance(found, tuple):
             self.read += 1
-            key = children_key(self._scene.registry, self._scene.repository, digest)
-            self._new.append(Upsert(key, stored(IndexChildren(children=found))))
+            self._new.append(children_row(self._scene.registry, self._scene.repository, digest, found))
 
     def _restored(self, row: Row | None) -> tuple[Digest, ...] | None:
         try:
